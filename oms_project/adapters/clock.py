@@ -1,0 +1,45 @@
+"""The only file that reads the system's clock."""
+
+import time
+from typing import Final
+
+NS_PER_S: Final = 1_000_000_000
+NS_PER_MS: Final = 1_000_000
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    now_ns = staticmethod(time.time_ns)
+    monotonic_ns = staticmethod(time.monotonic_ns)
+
+
+class FakeClock:
+    """The twin for tests: time moves only when it is told to.
+
+    `jump_ns` moves the wall clock alone, as an administrator or a leap second does.
+    """
+
+    def __init__(self, now_ns: int = 1_790_000_000 * NS_PER_S, monotonic_ns: int = 0) -> None:
+        self._now_ns = now_ns
+        self._monotonic_ns = monotonic_ns
+
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    def monotonic_ns(self) -> int:
+        return self._monotonic_ns
+
+    def advance_ns(self, by_ns: int) -> None:
+        """Let *by_ns* pass on both clocks."""
+        if by_ns < 0:
+            raise ValueError("time does not go back; use jump_ns for the wall clock")
+        self._now_ns += by_ns
+        self._monotonic_ns += by_ns
+
+    def advance_s(self, by_s: int) -> None:
+        self.advance_ns(by_s * NS_PER_S)
+
+    def jump_ns(self, by_ns: int) -> None:
+        """Set the wall clock forward or back; the monotonic one does not notice."""
+        self._now_ns += by_ns

@@ -1,0 +1,257 @@
+"""The durable door over a log with claims beside it, and the group commit in front of any door.
+
+Order of things (design: claim → append → done), and what a crash between two of them leaves:
+- before the claim: nothing; the client's retry is the first.
+- claim, no record: in flight; nobody was answered. A retry after REDRIVE_AFTER_MS appends the
+  record with the claim's own ids.
+- record, claim not done: the same; the second record has the same ids and the engine refuses it.
+"""
+
+import asyncio
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Final
+
+import structlog
+
+from oms_project.adapters.clock import NS_PER_MS
+from oms_project.adapters.crash import crash
+from oms_project.kernel.errors import TransportError, UnknownOutcomeError
+from oms_project.kernel.ports import (
+    Claim,
+    ClaimState,
+    Clock,
+    IdempotencyStore,
+    Intake,
+    Log,
+    Record,
+    Submission,
+)
+from oms_project.kernel.words import Topic
+
+REDRIVE_AFTER_MS: Final = 5_000
+SUBMISSIONS_MAX: Final = 256
+QUEUE_MAX: Final = 10_000
+
+_logger = structlog.get_logger(__name__)
+
+Outcome = ClaimState | Exception
+
+
+class ClaimedIntake:
+    """Intake for a log that cannot share a transaction with the claims (Kafka)."""
+
+    def __init__(
+        self,
+        claims: IdempotencyStore,
+        log: Log,
+        clock: Clock,
+        topic: str = Topic.COMMANDS,
+    ) -> None:
+        self._claims = claims
+        self._log = log
+        self._clock = clock
+        self._topic = topic
+        self.find_by_ids_base = claims.find_by_ids_base
+        self.settle = claims.settle
+        self.forget = claims.forget
+
+    def commit(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        crash("intake.before_claim")
+        try:
+            states = self._claims.claim([submission.claim for submission in submissions])
+        except TransportError as error:
+            return [error] * len(submissions)
+        crash("intake.after_claim")
+        outcomes: list[Outcome] = list(states)
+        records = self._to_append(submissions, states)
+        if records:
+            self._append(records, states, outcomes)
+        return outcomes
+
+    def _to_append(
+        self, submissions: Sequence[Submission], states: Sequence[ClaimState]
+    ) -> dict[int, Record]:
+        """Return the records to write, by index: of fresh claims, and of those left behind."""
+        left_before_ms = self._clock.now_ns() // NS_PER_MS - REDRIVE_AFTER_MS
+        records: dict[int, Record] = {}
+        driven: set[str] = set()
+        for index, (submission, state) in enumerate(zip(submissions, states, strict=True)):
+            if state.fresh:
+                records[index] = submission.record
+            elif self._left_behind(submission.claim, state, left_before_ms):
+                record = submission.again(state.claim)
+                if record is not None and state.claim.ids_base not in driven:
+                    driven.add(state.claim.ids_base)
+                    records[index] = record
+        return records
+
+    @staticmethod
+    def _left_behind(claim: Claim, state: ClaimState, left_before_ms: int) -> bool:
+        return (
+            not state.done
+            and state.claim.at_ms < left_before_ms
+            and state.claim.fingerprint == claim.fingerprint
+        )
+
+    def _append(
+        self,
+        records: dict[int, Record],
+        states: Sequence[ClaimState],
+        outcomes: list[Outcome],
+    ) -> None:
+        try:
+            offsets = self._log.append(self._topic, list(records.values()))
+        except TransportError as error:
+            # The claims stay in flight: the clients come again with the same keys.
+            for index in records:
+                outcomes[index] = error
+            return
+        crash("intake.after_append")
+        done = []
+        for (index, record), offset in zip(records.items(), offsets, strict=True):
+            state = states[index]
+            done.append((state.claim, record.partition, offset))
+            outcomes[index] = ClaimState(
+                state.claim,
+                fresh=state.fresh,
+                done=True,
+                partition=record.partition,
+                offset=offset,
+                answer=state.answer,
+            )
+        try:
+            self._claims.done(done)
+        except TransportError as error:
+            # Durable in the log is durable: the answer stands. A retry will be driven again,
+            # with the same ids, and change nothing.
+            _logger.warning("claims_not_marked_done", count=len(done), error=str(error))
+        crash("intake.after_done")
+
+
+_Waiter = tuple[asyncio.AbstractEventLoop | None, "asyncio.Future[ClaimState] | Future[ClaimState]"]
+
+
+class GroupCommit:
+    """One worker thread that commits what many callers submit, a batch at a time.
+
+    While a batch is being written the next one gathers: no timer, no wait when there is no load.
+    Callers on an event loop are woken by one call per loop and batch. The thread starts with the
+    first submission, so that it is born after a fork.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        *,
+        submissions_max: int = SUBMISSIONS_MAX,
+        queue_max: int = QUEUE_MAX,
+    ) -> None:
+        self._intake = intake
+        self._submissions_max = submissions_max
+        self._queue_max = queue_max
+        self._queue: queue.SimpleQueue[tuple[Submission, _Waiter] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def submit(self, submission: Submission) -> "Future[ClaimState]":
+        """Return a future of the outcome, for callers on a thread.
+
+        Raises:
+            TransportError: too many wait already, or the door is closed; nothing was written.
+        """
+        future: Future[ClaimState] = Future()
+        self._put(submission, (None, future))
+        return future
+
+    def submit_async(self, submission: Submission) -> "asyncio.Future[ClaimState]":
+        """Return an awaitable of the outcome, for callers on an event loop. Raises as `submit`."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[ClaimState] = loop.create_future()
+        self._put(submission, (loop, future))
+        return future
+
+    def waiting(self) -> int:
+        """Return how many submissions wait for their batch."""
+        return self._queue.qsize()
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Commit what waits, then end the thread. Later submissions are refused."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
+
+    def _put(self, submission: Submission, waiter: _Waiter) -> None:
+        if self._queue.qsize() >= self._queue_max:
+            raise TransportError("intake", f"{self._queue_max} submissions wait already")
+        # The lock makes sure that nothing lands behind the closing mark, where nobody reads.
+        with self._lock:
+            if self._closed:
+                raise TransportError("intake", "closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
+                self._thread.start()
+            self._queue.put((submission, waiter))
+
+    def _work(self) -> None:
+        more = True
+        while more:
+            batch, more = self._gather()
+            if batch:
+                self._commit(batch)
+
+    def _gather(self) -> tuple[list[tuple[Submission, _Waiter]], bool]:
+        """Wait for a submission, then take all that are there; False: the closing mark was met."""
+        batch = []
+        item = self._queue.get()
+        try:
+            while item is not None:
+                batch.append(item)
+                if len(batch) == self._submissions_max:
+                    return batch, True
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            return batch, True
+        return batch, False
+
+    def _commit(self, batch: list[tuple[Submission, _Waiter]]) -> None:
+        try:
+            outcomes = self._intake.commit([submission for submission, _ in batch])
+        except TransportError as error:
+            outcomes = [error] * len(batch)
+        except Exception as error:
+            # A bug in the door must not leave callers waiting for ever, nor tell them "refused".
+            _logger.exception("intake_failed", count=len(batch))
+            unknown = UnknownOutcomeError("intake", repr(error))
+            outcomes = [unknown] * len(batch)
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future, Outcome]]]
+        by_loop = defaultdict(list)
+        for (_, (loop, future)), outcome in zip(batch, outcomes, strict=True):
+            if loop is None:
+                _resolve([(future, outcome)])
+            else:
+                by_loop[loop].append((future, outcome))
+        for loop, results in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(_resolve, results)
+            except RuntimeError:
+                _logger.warning("event_loop_is_gone", count=len(results))
+
+
+def _resolve(results: Sequence[tuple["asyncio.Future | Future", Outcome]]) -> None:
+    for future, outcome in results:
+        if future.done():  # its caller went away; the order stands
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

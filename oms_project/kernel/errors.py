@@ -1,0 +1,47 @@
+"""The tree of exceptions. A refusal is a value (risk/domain/rules.py); an exception is a bug or a broken wire.
+
+OmsError
+├── PoisonError               this record will never succeed: dead letters, limited
+│   ├── BadRecordError          bytes we cannot read
+│   └── IllegalTransitionError  a venue surprise or our bug: quarantine and alert
+├── FencedError               another owner took this partition: stop, write nothing more
+├── GapError                  an event is missing before this one: stop, never skip
+└── TransportError            a wire failed
+    └── UnknownOutcomeError     it may or may not have been written: ask again with the same ids
+"""
+
+
+class OmsError(Exception):
+    """Root of all exceptions the product raises itself."""
+
+
+class PoisonError(OmsError):
+    """The record can never be handled: it goes to the dead letters and the offset moves on."""
+
+
+class BadRecordError(PoisonError):
+    """The bytes are not a record of a schema and version we know."""
+
+
+class IllegalTransitionError(PoisonError):
+    """The pair (status, event) has no row in the order table."""
+
+
+class FencedError(OmsError):
+    """A newer epoch owns the partition; what this process holds is stale."""
+
+
+class GapError(OmsError):
+    """The stream skipped an event. Nothing after a gap may be shown as the truth."""
+
+
+class TransportError(OmsError):
+    """A dependency did not answer or refused the connection. Nothing was written."""
+
+    def __init__(self, dependency: str, detail: str = "") -> None:
+        super().__init__(f"{dependency}: {detail}" if detail else dependency)
+        self.dependency = dependency
+
+
+class UnknownOutcomeError(TransportError):
+    """A dependency broke off half way: the write may have happened. Never treat it as refused."""

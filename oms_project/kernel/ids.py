@@ -1,0 +1,62 @@
+"""Ids that can be computed again: from an idempotency key, from an account, from a log position.
+
+Order ids are UUIDv7 built from the claim (RFC 9562 §5.7): 48 bits of the claim's time, then bits of
+the hash of (account, endpoint, key), the last 16 bits the index in the batch. The claim is durable,
+so a retry computes the same ids; they sort by time, so every index on them grows at its end.
+ADR 0004 has the reasons.
+"""
+
+import hashlib
+import zlib
+from typing import Final
+
+INDEX_MAX: Final = 0xFFFF
+_SEPARATOR: Final = b"\x1f"
+
+
+def order_id_base(account_id: str, endpoint: str, key: str, at_ms: int) -> str:
+    """Return the first 32 characters of the ids of one claim; `order_id` adds the index.
+
+    Shape: `tttttttt-tttt-7hhh-yhhh-hhhhhhhh` (t time, h hash, y variant and hash).
+    """
+    seed = _SEPARATOR.join((account_id.encode(), endpoint.encode(), key.encode()))
+    digest = hashlib.sha256(seed).digest()
+    bits = int.from_bytes(digest[:8], "big")
+    time_hex = f"{at_ms & 0xFFFFFFFFFFFF:012x}"
+    high = bits & 0xFFF
+    variant = 0x8000 | (bits >> 12) & 0x3FFF
+    low = (bits >> 26) & 0xFFFFFFFF
+    return f"{time_hex[:8]}-{time_hex[8:]}-7{high:03x}-{variant:04x}-{low:08x}"
+
+
+_INDEX_HEX: Final = tuple(f"{index:04x}" for index in range(1024))
+
+
+def order_id(base: str, index: int) -> str:
+    """Return the id of the order at *index* of the claim that *base* was made for."""
+    return base + (_INDEX_HEX[index] if index < 1024 else f"{index:04x}")
+
+
+def base_of(an_order_id: str) -> str:
+    """Return the claim's base of an order id."""
+    return an_order_id[:-4]
+
+
+def index_of(an_order_id: str) -> int:
+    """Return the index in its batch of an order id."""
+    return int(an_order_id[-4:], 16)
+
+
+def partition_of(account_id: str, partitions: int) -> int:
+    """Return the partition that owns the account. Changing *partitions* re-homes accounts: never."""
+    return zlib.crc32(account_id.encode()) % partitions
+
+
+def stream_of(account_id: str, partition: int) -> str:
+    """Return the name of the event stream: the account's own, or the partition's for what has none."""
+    return account_id or f"~{partition}"
+
+
+def trade_id(venue: str, an_order_id: str, execution: int) -> str:
+    """Return the simulated venue's trade id: the same for the same execution, after any restart."""
+    return f"{venue}-{an_order_id}-{execution}"

@@ -1,0 +1,565 @@
+"""Every door to the outside, as a Protocol. Each has one contract test class that all adapters pass.
+
+What every adapter promises:
+- A method returns only after its effect is durable, or raises. `TransportError`: nothing happened.
+  `UnknownOutcomeError`: it may have happened; ask again with the same ids.
+- Everything that takes a list takes a batch: one round trip, whatever its length.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from oms_project.kernel.words import Status
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What is appended. key: account id or "" for a record of the whole partition."""
+
+    partition: int
+    key: str
+    value: bytes
+
+
+class StoredRecord(msgspec.Struct, frozen=True, gc=False):
+    """What is read back. offset: position in its partition, growing, never reused."""
+
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+
+
+class Subscription(Protocol):
+    """One member of a consumer group on one topic. Used by one thread."""
+
+    def poll(self, records_max: int, wait_ms: int) -> list[StoredRecord]:
+        """Return records of assigned partitions in offset order a partition; [] after *wait_ms*."""
+
+    def assigned(self) -> frozenset[int]:
+        """Return the partitions that are this member's now. Changes only inside `poll`.
+
+        A newly assigned partition delivers nothing until `seek` was called for it. One that was
+        away in between (somebody else may have owned it) is missing for one poll.
+        """
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Deliver from *offset* on.
+
+        Raises:
+            ValueError: the partition is not assigned.
+            GapError (at the next poll): the log was trimmed beyond *offset*, or ends before it
+                (it lost records that were durable).
+        """
+
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        """Tell the group how far the effect is durable: the next offset to read. A hint only.
+
+        A partition that is not ours any more is left alone, without an error.
+        """
+
+    def committed(self, partition: int) -> int | None:
+        """Return the group's committed next offset, or None if there is none."""
+
+    def close(self) -> None:
+        """Leave the group; another member may take the partitions at once."""
+
+
+class Log(Protocol):
+    """Ordered, durable, partitioned records: the truth of the product."""
+
+    partitions: int
+
+    def append(self, topic: str, records: Sequence[Record]) -> list[int]:
+        """Append all records, in order, and return their offsets once they are durable.
+
+        Records of one partition are neighbours in the order given only if nobody else appends.
+        UnknownOutcomeError: any of them may be in the log, others not.
+
+        Raises:
+            ValueError: a partition that does not exist, or a record larger than the log takes.
+        """
+
+    def read(
+        self, topic: str, partition: int, offset: int, records_max: int
+    ) -> list[StoredRecord]:
+        """Return up to *records_max* records from *offset* on, without waiting or a group.
+
+        [] only at the end of the log.
+
+        Raises:
+            GapError: the log was trimmed beyond *offset*, or ends before it (it lost records).
+        """
+
+    def end_offset(self, topic: str, partition: int) -> int:
+        """Return the offset the next record will get."""
+
+    def first_offset(self, topic: str, partition: int) -> int:
+        """Return the oldest offset that can still be read (the end offset if there is none)."""
+
+    def subscribe(self, topic: str, group: str) -> Subscription:
+        """Join *group*: partitions are shared among its live members, each owned by one."""
+
+    def trim(self, topic: str, partition: int, before: int) -> int:
+        """Forget records below *before*; return how many went (Kafka: retention does it, 0)."""
+
+    def close(self) -> None: ...
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """A request's right to happen once: UNIQUE (account_id, endpoint, key).
+
+    fingerprint: sha256 of the canonical body; ids_base: see kernel/ids.py; at_ms: door's clock.
+    """
+
+    account_id: str
+    endpoint: str
+    key: str
+    fingerprint: bytes
+    ids_base: str
+    at_ms: int
+
+
+class ClaimState(msgspec.Struct, frozen=True, gc=False):
+    """What the store knows of a claim.
+
+    fresh: True only for the caller that made it. done: its record is in the log at
+    (partition, offset). answer: the stored answer if one was settled: (HTTP status, body).
+    """
+
+    claim: Claim
+    fresh: bool
+    done: bool
+    partition: int
+    offset: int
+    answer: tuple[int, bytes] | None = None
+
+
+class IdempotencyStore(Protocol):
+    """Durable claims. For ever true: one (account, endpoint, key) has one claim."""
+
+    def claim(self, claims: Sequence[Claim]) -> list[ClaimState]:
+        """Insert each claim that is not there; return the state of each, in order.
+
+        A claim that existed comes back as it was stored (its fingerprint may differ from yours).
+        """
+
+    def done(self, claims: Sequence[tuple[Claim, int, int]]) -> None:
+        """Note that each claim's record is in the log at (partition, offset)."""
+
+    def settle(self, claim: Claim, status: int, body: bytes) -> None:
+        """Keep the answer that was given, to be given again byte for byte. The first one stays."""
+
+    def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
+        """Return the claim whose ids start with *ids_base*, or None."""
+
+    def forget(self, before_ms: int, limit: int) -> int:
+        """Delete up to *limit* done claims older than *before_ms*; return how many went."""
+
+    def ping(self) -> None:
+        """Raise TransportError if the store does not answer."""
+
+
+class Submission(msgspec.Struct, frozen=True, gc=False):
+    """A claim and the command record that shall be in the log if, and only if, it is first.
+
+    rebuild: makes the record again with the ids of the stored claim, for a claim that was left
+    behind between claim and append (its time, and so its ids, are older than ours). Without it
+    such a claim is driven on only by a submission that has the stored ids itself.
+    """
+
+    claim: Claim
+    record: Record
+    rebuild: Callable[[Claim], Record] | None = None
+
+    def again(self, stored: Claim) -> Record | None:
+        """Return the record for the claim as it is *stored*, or None if it cannot be made."""
+        if self.rebuild is not None:
+            return self.rebuild(stored)
+        return self.record if self.claim.ids_base == stored.ids_base else None
+
+
+class Intake(Protocol):
+    """The durable door: claim and append as one step, a batch of submissions at a time."""
+
+    def commit(self, submissions: Sequence[Submission]) -> list[ClaimState | Exception]:
+        """Return a state for each submission: done=True means its record is durable in the log.
+
+        fresh: this call made the claim and wrote the record. Not fresh and the fingerprints
+        equal: a replay (state.claim has the ids to answer with; a claim left in flight by a crash
+        was driven on here). done=False: another request with this key is in flight.
+        An item is an exception (TransportError, UnknownOutcomeError) if that one failed.
+        """
+
+    def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
+        """As IdempotencyStore: for reading an order that is not projected yet."""
+
+    def settle(self, claim: Claim, status: int, body: bytes) -> None:
+        """As IdempotencyStore."""
+
+    def forget(self, before_ms: int, limit: int) -> int:
+        """As IdempotencyStore."""
+
+
+class OrderRow(msgspec.Struct, kw_only=True, gc=False):
+    """One order as it is stored and shown. Integers in ticks, lots and smallest units.
+
+    price_ticks: limit, or 0 for market; cap_ticks: the worst price a market order may pay;
+    cost: Σ lots × ticks of its fills; fee: smallest units of the quote asset, Σ of its fills;
+    reason: the code of a refusal or cancel; version: grows with every event of the order;
+    last_seq: account_seq of the last event; *_ns: nanoseconds since 1970 UTC.
+    """
+
+    order_id: str
+    account_id: str
+    client_order_id: str
+    symbol: str
+    side: str
+    type: str
+    time_in_force: str
+    quantity_lots: int
+    price_ticks: int
+    cap_ticks: int
+    status: Status
+    cum_lots: int = 0
+    cost: int = 0
+    fee: int = 0
+    rejected_by: str = ""
+    reason: str = ""
+    late_fill: bool = False
+    overfilled: bool = False
+    version: int = 0
+    last_seq: int = 0
+    created_ns: int = 0
+    updated_ns: int = 0
+    actor: str = ""
+    event_seqs: tuple[int, ...] = ()
+
+
+class OrderUpdate(msgspec.Struct, gc=False):
+    """What changed of an order already stored: applied only where version is lower.
+
+    event_seqs: account_seqs of the new events, to be added behind the stored ones.
+    """
+
+    order_id: str
+    account_id: str
+    status: Status
+    cum_lots: int
+    cost: int
+    fee: int
+    rejected_by: str
+    reason: str
+    late_fill: bool
+    overfilled: bool
+    version: int
+    last_seq: int
+    updated_ns: int
+    event_seqs: tuple[int, ...]
+
+
+class FillRow(msgspec.Struct, gc=False):
+    """One execution. seq: its account_seq. fee: smallest units of the quote asset."""
+
+    account_id: str
+    seq: int
+    order_id: str
+    trade_id: str
+    venue: str
+    symbol: str
+    side: str
+    lots: int
+    ticks: int
+    fee: int
+    liquidity: str
+    at_ns: int
+
+
+class PositionRow(msgspec.Struct, gc=False):
+    """Net position. cost, realized: ticks × lots. seq: account_seq that made it so."""
+
+    account_id: str
+    symbol: str
+    net_lots: int
+    cost: int
+    realized: int
+    seq: int
+
+
+class BalanceRow(msgspec.Struct, gc=False):
+    """One asset of one account in smallest units; the five always sum to zero.
+
+    free + locked: the account's; fees: paid to us; venue: owed by the venue's side of the trades;
+    external: the other side of deposits and adjustments.
+    """
+
+    account_id: str
+    asset: str
+    free: int
+    locked: int
+    fees: int
+    venue: int
+    external: int
+    seq: int
+
+
+class AccountRow(msgspec.Struct, gc=False):
+    """An account as the engine has it in force. limits: JSON text of risk.domain.limits.Limits.
+
+    seq: the account_seq of the event that made it so.
+    """
+
+    account_id: str
+    name: str
+    state: str
+    limits: str
+    seq: int
+
+
+class InstrumentRow(msgspec.Struct, gc=False):
+    """An instrument in force. spec: JSON text of marketdata.domain.instrument.Instrument.
+
+    offset: of the command that made it so (partitions agree on the content, not on the offset).
+    """
+
+    symbol: str
+    state: str
+    spec: str
+    at_ns: int
+    partition: int
+    offset: int
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """The events of one command record as they stand in oms.events; body: the record's value.
+
+    stream: account id or "~partition"; first_seq..last_seq: the account_seqs in it, gap-free.
+    """
+
+    stream: str
+    first_seq: int
+    last_seq: int
+    partition: int
+    offset: int
+    body: bytes
+
+
+class Changes(msgspec.Struct, gc=False):
+    """Everything one projector step writes, for one partition, in one go.
+
+    next_offset: of oms.events, to go on from. last_command: the offset of the last command whose
+    events are in here. epoch: of the writer.
+    """
+
+    partition: int
+    next_offset: int
+    last_command: int
+    orders: list[OrderRow]
+    updates: list[OrderUpdate]
+    fills: list[FillRow]
+    positions: list[PositionRow]
+    balances: list[BalanceRow]
+    chunks: list[Chunk]
+
+
+class Progress(msgspec.Struct, frozen=True, gc=False):
+    """How far a partition is projected."""
+
+    partition: int
+    next_offset: int
+    last_command: int
+
+
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
+    """The engine's state of a partition after the command at offset - 1.
+
+    state_hash: hex sha256 of state. last_event_command: offset of the last command with events.
+    """
+
+    partition: int
+    offset: int
+    state: bytes
+    state_hash: str
+    epoch: int
+
+
+class OrderQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Filters of a list of orders, newest first. before_id: keyset cursor, exclusive."""
+
+    account_ids: tuple[str, ...]
+    symbol: str | None = None
+    statuses: tuple[Status, ...] = ()
+    side: str | None = None
+    from_ns: int | None = None
+    to_ns: int | None = None
+    client_order_id: str | None = None
+    before_id: str | None = None
+    limit: int = 100
+
+
+class OrderStore(Protocol):
+    """What is shown: a projection of oms.events, and the engine's snapshots and epochs."""
+
+    def apply(self, changes: Changes) -> None:
+        """Write all changes; writing them again, or older ones, changes nothing."""
+
+    def progress(self, partition: int) -> Progress:
+        """Return how far *partition* is projected (0, -1 at the beginning)."""
+
+    def get(self, order_id: str, account_ids: Sequence[str]) -> OrderRow | None:
+        """Return the order if one of the accounts owns it."""
+
+    def find(self, query: OrderQuery) -> list[OrderRow]:
+        """Return up to query.limit orders, newest first (order_id descending)."""
+
+    def orders_by_client_id(
+        self, account_id: str, ids: Sequence[str]
+    ) -> dict[str, tuple[str, int]]:
+        """Return client_order_id -> (order_id, account_seq of its first event), of all time.
+
+        Of two orders with one client_order_id the second was refused; the first is returned.
+        """
+
+    def chunks(self, stream: str, from_seq: int, limit: int) -> list[Chunk]:
+        """Return chunks that hold seqs ≥ *from_seq*, in order."""
+
+    def chunks_holding(self, stream: str, seqs: Sequence[int]) -> list[Chunk]:
+        """Return the chunks that hold any of *seqs*, in order, each once."""
+
+    def last_seq(self, stream: str) -> int:
+        """Return the newest stored account_seq (0 if there is none)."""
+
+    def heads(self, partition: int, after_offset: int, limit: int) -> list[tuple[int, str, int]]:
+        """Return (command offset, stream, last_seq) of chunks behind *after_offset*, in order."""
+
+    def fills(
+        self,
+        account_ids: Sequence[str],
+        *,
+        symbol: str | None = None,
+        order_id: str | None = None,
+        before: tuple[int, str, int] | None = None,
+        limit: int = 100,
+    ) -> list[FillRow]:
+        """Return fills, newest first by (at_ns, account_id, seq); *before* is exclusive."""
+
+    def positions(self, account_ids: Sequence[str]) -> list[PositionRow]: ...
+
+    def balances(self, account_ids: Sequence[str]) -> list[BalanceRow]: ...
+
+    def take_epoch(self, partition: int) -> int:
+        """Make the caller the partition's owner and return its epoch: one more than the last."""
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep the snapshot (and the one before it).
+
+        Raises:
+            FencedError: a newer epoch owns the partition.
+        """
+
+    def load_snapshot(self, partition: int) -> Snapshot | None:
+        """Return the newest snapshot whose hash is right, or None."""
+
+    def ping(self) -> None:
+        """Raise TransportError if the store does not answer."""
+
+
+class Reference(Protocol):
+    """Accounts and instruments as the engine has them in force (Django's own database)."""
+
+    def apply(self, accounts: Sequence[AccountRow], instruments: Sequence[InstrumentRow]) -> None:
+        """Write them; an older version (seq, at_ns) changes nothing."""
+
+
+class Route(msgspec.Struct, frozen=True, gc=False):
+    """An order on its way to the venue.
+
+    sign: +1 buy, -1 sell; lots: still open; limit_ticks: never trade beyond (a market order's cap);
+    rests: a remainder stays in the book (GTC) instead of being canceled (IOC); all_or_none: FOK;
+    executions: how many reports of it are in the log already (0 for a new order).
+    """
+
+    order_id: str
+    account_id: str
+    symbol: str
+    sign: int
+    lots: int
+    limit_ticks: int
+    rests: bool
+    all_or_none: bool
+    executions: int = 0
+
+
+class CancelRoute(msgspec.Struct, frozen=True, gc=False):
+    """A request to cancel at the venue."""
+
+    order_id: str
+    account_id: str
+    symbol: str
+
+
+class ReportKind(StrEnum):
+    """FIX ExecType of a venue's report."""
+
+    NEW = "new"
+    TRADE = "trade"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    CANCEL_REJECTED = "cancel_rejected"
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One execution report. execution: 1, 2, … of the order; lots, ticks: of a trade, else 0."""
+
+    order_id: str
+    kind: ReportKind
+    execution: int
+    lots: int = 0
+    ticks: int = 0
+    maker: bool = False
+    reason: str = ""
+
+
+class Venue(Protocol):
+    """Where orders are executed. Its answers come back as commands in the log, never as returns.
+
+    A venue is driven by the engine's thread and keeps no truth of its own: after a restart it is
+    told with `route` what is open (executions > 0 or known to be acknowledged) and goes on.
+    """
+
+    name: str
+
+    def route(self, routes: Sequence[Route | CancelRoute], now_ns: int) -> None:
+        """Send orders and cancels, in order. An order id already known is ignored."""
+
+    def resume(self, routes: Sequence[Route], now_ns: int) -> None:
+        """Take back what was open before a restart. executions = 0: it was never acknowledged."""
+
+    def reports(self, now_ns: int) -> list[tuple[str, list[Report]]]:
+        """Return (account_id, reports in order) of everything due by *now_ns*, once."""
+
+
+class Push(Protocol):
+    """A hint to everybody who watches: "there is more, up to seq". Losing one loses nothing."""
+
+    async def publish(self, group: str, message: Mapping[str, object]) -> None:
+        """Tell *group*.
+
+        Raises:
+            TransportError: the hint is lost; go on.
+        """
+
+
+class Clock(Protocol):
+    def now_ns(self) -> int:
+        """Return nanoseconds since 1970 UTC: what is stamped on records."""
+
+    def monotonic_ns(self) -> int:
+        """Return nanoseconds that never go back: for time-outs and rates."""
+
+
+class Ids(Protocol):
+    def new(self) -> str:
+        """Return a new unique id (a UUID's text)."""

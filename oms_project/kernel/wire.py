@@ -1,0 +1,71 @@
+"""Bytes of the log: one envelope around every record, versioned, additive only.
+
+A field may be added at the end of a struct with a default; none may be removed, moved or re-used.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from oms_project.kernel.errors import BadRecordError
+
+T = TypeVar("T")
+VERSION = 1
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One record's value.
+
+    schema: "command", "events", "prices", …; version: of the schema; id: unique, from the door;
+    at_ns: the door's clock; actor: who caused it (user, service); trace: W3C traceparent or "";
+    body: msgpack of the schema's payload, left unread until somebody needs it.
+    """
+
+    schema: str
+    version: int
+    id: str
+    at_ns: int
+    actor: str
+    trace: str
+    body: msgspec.Raw
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
+
+
+def seal(
+    schema: str, payload: Any, *, id: str, at_ns: int, actor: str = "", trace: str = ""
+) -> bytes:
+    """Return the bytes of *payload* in an envelope."""
+    body = msgspec.Raw(_encode(payload))
+    return _encode(Envelope(schema, VERSION, id, at_ns, actor, trace, body))
+
+
+def open_envelope(value: bytes, schema: str) -> Envelope:
+    """Return the envelope in *value*, its body unread.
+
+    Raises:
+        BadRecordError: not an envelope, another schema, or a version newer than ours.
+    """
+    try:
+        envelope = _decode_envelope(value)
+    except msgspec.DecodeError as error:
+        raise BadRecordError(f"not an envelope: {error}") from error
+    if envelope.schema != schema:
+        raise BadRecordError(f"schema {envelope.schema!r}, not {schema!r}")
+    if envelope.version > VERSION:
+        raise BadRecordError(f"version {envelope.version} of {schema!r} is newer than this code")
+    return envelope
+
+
+def read_body(decoder: "msgspec.msgpack.Decoder[T]", envelope: Envelope) -> T:
+    """Return the payload of *envelope*.
+
+    Raises:
+        BadRecordError: the body is not what its schema says.
+    """
+    try:
+        return decoder.decode(envelope.body)
+    except msgspec.DecodeError as error:
+        raise BadRecordError(f"bad {envelope.schema} body: {error}") from error

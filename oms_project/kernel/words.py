@@ -1,0 +1,78 @@
+"""The words every app shares, as FIX and the exchanges use them."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Topic(StrEnum):
+    """The log's topics. Every one has the same number of partitions."""
+
+    COMMANDS = "oms.commands"
+    EVENTS = "oms.events"
+    VENUE = "oms.venue"
+    PRICES = "oms.prices"
+    DEADLETTER = "oms.deadletter"
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderType(StrEnum):
+    LIMIT = "limit"
+    MARKET = "market"
+
+
+class TimeInForce(StrEnum):
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class Status(StrEnum):
+    """What an order shows. Computed from its facts (orders/domain/order.py), never set."""
+
+    NEW = "NEW"
+    ACCEPTED = "ACCEPTED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+
+
+OPEN: Final = frozenset(
+    {Status.NEW, Status.ACCEPTED, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL}
+)
+CLOSED: Final = frozenset(Status) - OPEN
+
+
+class AccountState(StrEnum):
+    """What an account may do. A fill is booked in every state: it already happened."""
+
+    ACTIVE = "ACTIVE"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    CANCEL_ONLY = "CANCEL_ONLY"
+    HALTED = "HALTED"
+
+
+class InstrumentState(StrEnum):
+    TRADING = "TRADING"
+    HALTED = "HALTED"
+    DELISTED = "DELISTED"
+
+
+class Role(StrEnum):
+    """What a member may do with an account (viewer reads, trader trades)."""
+
+    VIEWER = "viewer"
+    TRADER = "trader"
+
+
+class Liquidity(StrEnum):
+    MAKER = "maker"
+    TAKER = "taker"
+
+
