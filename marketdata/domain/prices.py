@@ -1,0 +1,50 @@
+"""What stands in oms.prices: the consolidated book of each symbol, its ticker and its new trades."""
+
+import msgspec
+
+
+class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Everything offered at one price over all venues."""
+
+    ticks: int
+    lots: int
+
+
+class Trade(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A public trade. sign: +1 when the taker bought. trade_id: unique per venue."""
+
+    trade_id: str
+    venue: str
+    ticks: int
+    lots: int
+    sign: int
+    at_ns: int
+
+
+class SymbolPrices(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One symbol at one instant.
+
+    seq: grows by one with every change of the symbol's book; bids: best (highest) first;
+    asks: best (lowest) first; *_24h: since 24 h ago, or since the feed began; venues: names of
+    the venues that are fresh.
+    """
+
+    symbol: str
+    seq: int
+    at_ns: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    last_ticks: int
+    open_24h_ticks: int
+    high_24h_ticks: int
+    low_24h_ticks: int
+    volume_24h_lots: int
+    trades: tuple[Trade, ...] = ()
+    venues: tuple[str, ...] = ()
+
+
+class Prices(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """The payload of one record of oms.prices (schema "prices", partition 0)."""
+
+    source: str
+    symbols: tuple[SymbolPrices, ...]

@@ -1,0 +1,155 @@
+"""The only file that reads the environment. One line a variable: type, default, meaning.
+
+`.env.example` is checked against this file by a test; `manage.py check_env` prints it as a table.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"", "0", "false", "no", "off"}:
+        return False
+    raise ValueError(f"{text!r} is not a yes or no")
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """One variable: its default as text, how it is read and what it means."""
+
+    default: str
+    read: Callable[[str], Any]
+    meaning: str
+
+
+VARS: Mapping[str, Var] = {
+    "OMS_DATA_DIR": Var("data", Path, "folder of the embedded databases and logs"),
+    "OMS_DEBUG": Var("0", _flag, "Django's debug mode; never in production"),
+    "OMS_SECRET_KEY": Var("", str, "signs sessions; empty: made once and kept in OMS_DATA_DIR"),
+    "OMS_JWT_KEY": Var("", str, "signs access tokens; empty: derived from the secret key"),
+    "OMS_ALLOWED_HOSTS": Var("localhost,127.0.0.1,[::1]", _list, "host names served"),
+    "OMS_TRUSTED_ORIGINS": Var("", _list, "https://host of each proxy name, for CSRF and sockets"),
+    "OMS_SECURE_COOKIES": Var("0", _flag, "1 behind https: secure cookies, HSTS"),
+    "DATABASE_URL": Var("", str, "Django's own tables; empty: SQLite in OMS_DATA_DIR"),
+    "LOG_URL": Var("", str, "sqlite:///folder | kafka://host:port,…; empty: SQLite in OMS_DATA_DIR"),
+    "ORDER_STORE_URL": Var("django://", str, "django:// | mongodb://…: where orders are shown from"),
+    "REDIS_URL": Var("", str, "redis://…: channel layer, idempotency copy, Celery; empty: in memory"),
+    "OMS_PARTITIONS": Var("2", int, "partitions of every topic; never changed once there is a log"),
+    "OMS_VENUE_LATENCY_MS": Var("2-15", str, "simulated venue's answer time, min-max"),
+    "OMS_VENUE_SEED": Var("7", int, "seed of the simulated venue"),
+    "OMS_SNAPSHOT_RECORDS": Var("20000", int, "commands between two snapshots of a partition"),
+    "OMS_LOG_KEEP_RECORDS": Var("200000", int, "records kept behind the snapshots before trimming"),
+    "OMS_CLAIM_DAYS": Var("7", int, "days an idempotency key is remembered; client_order_id: for ever"),
+    "OMS_LOG_LEVEL": Var("INFO", str, "DEBUG, INFO, WARNING, ERROR"),
+    "OMS_LOG_FORMAT": Var("console", str, "console | json"),
+    "OMS_CRASH": Var("", str, "name:nth, kills the process at a named crash point; tests only"),
+    "OMS_WEB_PORT": Var("8000", int, "port of the pages and the API in `manage.py up`"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """The environment, read once at start. Field names are the variables', lower case, no prefix."""
+
+    data_dir: Path
+    debug: bool
+    secret_key: str
+    jwt_key: str
+    allowed_hosts: tuple[str, ...]
+    trusted_origins: tuple[str, ...]
+    secure_cookies: bool
+    database_url: str
+    log_url: str
+    order_store_url: str
+    redis_url: str
+    partitions: int
+    venue_latency_ms: str
+    venue_seed: int
+    snapshot_records: int
+    log_keep_records: int
+    claim_days: int
+    log_level: str
+    log_format: str
+    crash: str
+    web_port: int
+
+
+def read(source: Mapping[str, str]) -> Env:
+    """Return the environment in *source*.
+
+    Raises:
+        ValueError: a variable that cannot be read, naming it and its meaning.
+    """
+    values: dict[str, Any] = {}
+    for name, var in VARS.items():
+        text = source.get(name, var.default)
+        try:
+            values[name.removeprefix("OMS_").lower()] = var.read(text)
+        except ValueError as error:
+            raise ValueError(f"{name}={text!r}: {error} ({var.meaning})") from error
+    data_dir: Path = values["data_dir"]
+    if not data_dir.is_absolute():
+        data_dir = BASE_DIR / data_dir
+    values["data_dir"] = data_dir
+    values["log_url"] = values["log_url"] or f"sqlite://{data_dir / 'log'}"
+    if values["partitions"] < 1:
+        raise ValueError("OMS_PARTITIONS must be at least 1")
+    assert set(values) == {field.name for field in fields(Env)}, "VARS and Env name the same things"
+    return Env(**values)
+
+
+def load() -> Env:
+    """Return this process' environment; makes the data folder and its secret key if needed."""
+    env = read({**_dotenv(BASE_DIR / ".env"), **os.environ})
+    env.data_dir.mkdir(parents=True, exist_ok=True)
+    return env
+
+
+def secret_key(env: Env) -> str:
+    """Return the signing key: the given one, or one made on the first start and kept (mode 0600)."""
+    if env.secret_key:
+        return env.secret_key
+    path = env.data_dir / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    key = secrets.token_urlsafe(50)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key)
+    return key
+
+
+def child(**changes: str) -> dict[str, str]:
+    """Return an environment for a child process: ours with *changes*."""
+    return {**os.environ, **changes}
+
+
+def service_for_tests(name: str) -> str:
+    """Return the address of somebody's own server for tests (OMS_TEST_KAFKA, …) or ""."""
+    return os.environ.get(f"OMS_TEST_{name}", "")
+
+
+def services_required() -> bool:
+    """Tell whether a test server that cannot start must fail the test instead of skipping it."""
+    return _flag(os.environ.get("OMS_REQUIRE_SERVICES", ""))
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    lines = (line.strip() for line in path.read_text().splitlines())
+    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, value in pairs}

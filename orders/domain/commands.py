@@ -1,0 +1,96 @@
+"""Everything that may happen to a partition, as it stands in oms.commands. Imperative names.
+
+The time, the actor and the id of a command are in its envelope (kernel/wire.py).
+"""
+
+import msgspec
+
+from marketdata.domain.instrument import Instrument
+from marketdata.domain.mark import SetMarks
+from oms_project.kernel.ports import Report
+from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce
+from risk.domain.limits import Limits
+
+
+class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One order as the client sent it. ticks: 0 for a market order."""
+
+    order_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    lots: int
+    ticks: int
+
+
+class PlaceOrders(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Orders of one account, decided in this order. atomic: all or none."""
+
+    account_id: str
+    orders: list[NewOrder]
+    atomic: bool = False
+
+
+class CancelOrders(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Cancel the named orders, or with none named all open ones of symbol and side ("" = any)."""
+
+    account_id: str
+    order_ids: tuple[str, ...]
+    symbol: str = ""
+    side: str = ""
+
+
+class VenueReports(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """What the venue says of one account's orders. epoch: of the engine that asked it."""
+
+    account_id: str
+    venue: str
+    epoch: int
+    reports: list[Report]
+
+
+class SetInstrument(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """List an instrument or change it. Tick and lot size of a listed one never change."""
+
+    instrument: Instrument
+
+
+class SetAccount(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Open an account or change its name, state or limits."""
+
+    account_id: str
+    name: str
+    state: AccountState
+    limits: Limits
+
+
+class AdjustBalance(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Credit (or debit) an asset by *units*, once per adjustment_id."""
+
+    account_id: str
+    adjustment_id: str
+    asset: str
+    units: int
+    reason: str
+
+
+class OpenEpoch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """A new owner took the partition: what older owners' venues report after this is ignored."""
+
+    epoch: int
+
+
+Command = (
+    PlaceOrders
+    | CancelOrders
+    | VenueReports
+    | SetMarks
+    | SetInstrument
+    | SetAccount
+    | AdjustBalance
+    | OpenEpoch
+)
+SCHEMA = "command"
+decoder = msgspec.msgpack.Decoder(Command)

@@ -1,0 +1,214 @@
+"""Everything that happened, as it stands in oms.events. Past tense, immutable.
+
+Events carry the state after them, absolute: who reads them needs nothing else. The id of an event
+is (partition, offset of its command, position in the batch); its account_seq is the batch's
+first_seq + position.
+"""
+
+import msgspec
+
+from marketdata.domain.instrument import Instrument
+from oms_project.kernel.words import AccountState, OrderType, Side, Status, TimeInForce
+from risk.domain.limits import Limits
+
+
+class _Event(
+    msgspec.Struct, frozen=True, array_like=True, tag=True, tag_field="event", gc=False
+): ...
+
+
+class OrderRouted(_Event):
+    """Risk passed, the worst case is held, the order is on its way to the venue.
+
+    cap_ticks: a market order's worst price, 0 for a limit; hold: smallest units locked.
+    """
+
+    order_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    lots: int
+    ticks: int
+    cap_ticks: int
+    hold: int
+
+
+class OrderDenied(_Event):
+    """We refused it (FIX OrdStatus Rejected, by us); it never reached a venue. reason: a code."""
+
+    order_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    lots: int
+    ticks: int
+    reason: str
+
+
+class OrderAccepted(_Event):
+    """The venue has it (FIX ExecType New)."""
+
+    order_id: str
+    execution: int
+    status: Status
+    version: int
+
+
+class OrderRejected(_Event):
+    """The venue refused it."""
+
+    order_id: str
+    execution: int
+    reason: str
+    status: Status
+    version: int
+
+
+class OrderFilled(_Event):
+    """A trade. lots, ticks, fee: of this fill; *_lots, cost, fee_total: of the order so far.
+
+    fee, fee_total: smallest units of the quote asset; fee_basis: Σ lots × ticks × ppm.
+    """
+
+    order_id: str
+    symbol: str
+    side: Side
+    venue: str
+    trade_id: str
+    execution: int
+    lots: int
+    ticks: int
+    maker: bool
+    fee: int
+    cum_lots: int
+    cost: int
+    fee_total: int
+    fee_basis: int
+    late: bool
+    overfilled: bool
+    status: Status
+    version: int
+
+
+class OrderCancelRequested(_Event):
+    """The client asked; the venue has not answered."""
+
+    order_id: str
+    status: Status
+    version: int
+
+
+class OrderCanceled(_Event):
+    """The venue canceled the remainder. late: a fill came from the venue after this."""
+
+    order_id: str
+    execution: int
+    reason: str
+    late: bool
+    status: Status
+    version: int
+
+
+class CancelRejected(_Event):
+    """The cancel did nothing. version 0: the order is not known here."""
+
+    order_id: str
+    reason: str
+    status: Status
+    version: int
+
+
+class OrderQuarantined(_Event):
+    """A report that fits no row of the order table: set aside for a person, nothing applied."""
+
+    order_id: str
+    reason: str
+    detail: str
+
+
+class PositionChanged(_Event):
+    """Net position after the command. cost, realized: ticks × lots."""
+
+    symbol: str
+    net_lots: int
+    cost: int
+    realized: int
+
+
+class BalanceChanged(_Event):
+    """One asset after the command; the five sum to zero."""
+
+    asset: str
+    free: int
+    locked: int
+    fees: int
+    venue: int
+    external: int
+
+
+class BalanceAdjusted(_Event):
+    """A credit or debit by hand."""
+
+    adjustment_id: str
+    asset: str
+    units: int
+    reason: str
+
+
+class AccountChanged(_Event):
+    """The account as it is in force from here on."""
+
+    name: str
+    state: AccountState
+    limits: Limits
+
+
+class InstrumentChanged(_Event):
+    """The instrument as it is in force from here on (stream of the partition)."""
+
+    instrument: Instrument
+
+
+Event = (
+    OrderRouted
+    | OrderDenied
+    | OrderAccepted
+    | OrderRejected
+    | OrderFilled
+    | OrderCancelRequested
+    | OrderCanceled
+    | CancelRejected
+    | OrderQuarantined
+    | PositionChanged
+    | BalanceChanged
+    | BalanceAdjusted
+    | AccountChanged
+    | InstrumentChanged
+)
+
+
+class EventBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """All events of one command: one record of oms.events.
+
+    offset: of the command; prev_offset: of the command before it that had events (-1: none), so
+    that a reader notices a gap; stream: account id or "~partition"; caused_by: the command's id.
+    """
+
+    partition: int
+    offset: int
+    prev_offset: int
+    epoch: int
+    stream: str
+    first_seq: int
+    at_ns: int
+    actor: str
+    caused_by: str
+    events: list[Event]
+
+
+SCHEMA = "events"
+decoder = msgspec.msgpack.Decoder(EventBatch)
