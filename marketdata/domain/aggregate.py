@@ -1,0 +1,145 @@
+"""The consolidated book: what all fresh venues offer, merged level by level.
+
+Policy, in this order:
+1. A venue that was not heard within the stale time drops out with everything it offered.
+2. Levels at the same price add up, whoever offers them.
+3. Where one venue's bid meets another's ask, the overlap is netted out: the best bid and the best
+   ask consume each other, lot for lot, until bid < ask. That is what an arbitrageur leaves over,
+   so nobody is shown liquidity that would be gone first, and the mid never lies inside a cross.
+4. The best 20 levels a side remain. A symbol without both sides has no mark: risk fails closed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from marketdata.domain.freshness import STALE_MS, Freshness
+from marketdata.domain.mark import Mark
+from marketdata.domain.prices import Level, Prices, SymbolPrices, Trade
+from marketdata.domain.quote import FeedStep, Quote
+from marketdata.domain.ticker import Day, Ticker
+
+LEVELS_MAX: Final = 20
+TRADES_MAX: Final = 200
+"""Trades of one symbol kept until they are published; older ones go first."""
+
+Sides = tuple[tuple[Level, ...], tuple[Level, ...]]
+
+
+def merge(quotes: Iterable[Quote], levels_max: int = LEVELS_MAX) -> Sides:
+    """Return (bids, asks) of all *quotes* together, uncrossed, best first."""
+    bid_lots: dict[int, int] = {}
+    ask_lots: dict[int, int] = {}
+    for quote in quotes:
+        for level in quote.bids:
+            bid_lots[level.ticks] = bid_lots.get(level.ticks, 0) + level.lots
+        for level in quote.asks:
+            ask_lots[level.ticks] = ask_lots.get(level.ticks, 0) + level.lots
+    bids = sorted(bid_lots.items(), reverse=True)
+    asks = sorted(ask_lots.items())
+    bids, asks = uncross(bids, asks)
+    return _as_levels(bids[:levels_max]), _as_levels(asks[:levels_max])
+
+
+def uncross(
+    bids: list[tuple[int, int]], asks: list[tuple[int, int]]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Net the overlap of two sides (best first) out of both, lot for lot."""
+    bid_at = ask_at = 0
+    while bid_at < len(bids) and ask_at < len(asks) and bids[bid_at][0] >= asks[ask_at][0]:
+        (bid_ticks, bid_lots), (ask_ticks, ask_lots) = bids[bid_at], asks[ask_at]
+        both = min(bid_lots, ask_lots)
+        bids[bid_at] = (bid_ticks, bid_lots - both)
+        asks[ask_at] = (ask_ticks, ask_lots - both)
+        bid_at += bid_lots == both
+        ask_at += ask_lots == both
+    return bids[bid_at:], asks[ask_at:]
+
+
+def _as_levels(pairs: Sequence[tuple[int, int]]) -> tuple[Level, ...]:
+    return tuple(Level(ticks, lots) for ticks, lots in pairs)
+
+
+class Consolidator:
+    """Folds feed steps into one book, ticker and list of new trades per symbol."""
+
+    def __init__(self, source: str, stale_ms: int = STALE_MS) -> None:
+        self.source = source
+        self.freshness = Freshness(stale_ms)
+        self._quotes: dict[str, dict[str, Quote]] = {}
+        self._tickers: dict[str, Ticker] = {}
+        self._trades: dict[str, list[Trade]] = {}
+        self._last: dict[str, SymbolPrices] = {}
+
+    def resume(self, prices: Prices) -> None:
+        """Go on from the last published record: seqs keep growing, the day's figures stay."""
+        for one in prices.symbols:
+            ticker = self._tickers.setdefault(one.symbol, Ticker())
+            day = Day(
+                one.last_ticks,
+                one.open_24h_ticks,
+                one.high_24h_ticks,
+                one.low_24h_ticks,
+                one.volume_24h_lots,
+            )
+            ticker.resume(day, one.at_ns)
+            self._last[one.symbol] = one
+            self._quotes.setdefault(one.symbol, {})
+
+    def apply(self, step: FeedStep, now_ns: int) -> None:
+        """Take in one step of the feed."""
+        self.freshness.heard(step.heard, now_ns)
+        for quote in step.quotes:
+            self._quotes.setdefault(quote.symbol, {})[quote.venue] = quote
+        for symbol, trade in step.trades:
+            self._quotes.setdefault(symbol, {})
+            self._tickers.setdefault(symbol, Ticker()).on_trade(trade.ticks, trade.lots, now_ns)
+            waiting = self._trades.setdefault(symbol, [])
+            waiting.append(trade)
+            del waiting[:-TRADES_MAX]
+
+    def prices(self, now_ns: int) -> Prices:
+        """Return the newest of every symbol, with all trades not yet marked as published."""
+        symbols = tuple(self._symbol_prices(symbol, now_ns) for symbol in sorted(self._quotes))
+        return Prices(self.source, symbols)
+
+    def published(self) -> None:
+        """Forget the trades of the last `prices`: they are in the log."""
+        self._trades.clear()
+
+    def marks(self, now_ns: int) -> tuple[Mark, ...]:
+        """Return the marks of all symbols that have both sides from a fresh venue."""
+        found = (self._mark(one, now_ns) for one in self._last.values())
+        return tuple(mark for mark in found if mark is not None)
+
+    def _symbol_prices(self, symbol: str, now_ns: int) -> SymbolPrices:
+        quotes = self._quotes[symbol]
+        fresh = sorted(venue for venue in quotes if self.freshness.is_fresh(venue, now_ns))
+        bids, asks = merge(quotes[venue] for venue in fresh)
+        venues = tuple(venue for venue in fresh if quotes[venue].bids or quotes[venue].asks)
+        last = self._last.get(symbol)
+        changed = last is None or last.bids != bids or last.asks != asks
+        seq = (last.seq if last else 0) + changed
+        heard = [self.freshness.heard_ns(venue) or 0 for venue in venues]
+        day = self._tickers.setdefault(symbol, Ticker()).day(now_ns)
+        now = SymbolPrices(
+            symbol,
+            seq,
+            max(heard, default=last.at_ns if last else 0),
+            bids,
+            asks,
+            day.last_ticks,
+            day.open_ticks,
+            day.high_ticks,
+            day.low_ticks,
+            day.volume_lots,
+            tuple(self._trades.get(symbol, ())),
+            venues,
+        )
+        self._last[symbol] = now
+        return now
+
+    def _mark(self, one: SymbolPrices, now_ns: int) -> Mark | None:
+        if not one.bids or not one.asks or now_ns - one.at_ns > self.freshness.stale_ns:
+            return None
+        bid, ask = one.bids[0].ticks, one.asks[0].ticks
+        return Mark(one.symbol, (bid + ask) // 2, bid, ask, one.at_ns)

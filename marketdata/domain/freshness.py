@@ -1,0 +1,31 @@
+"""How old what we know of a venue may be: the only file that decides that a venue is stale."""
+
+from collections.abc import Iterable
+from typing import Final
+
+STALE_MS: Final = 3_000
+NS_PER_MS: Final = 1_000_000
+
+
+class Freshness:
+    """Remembers when each venue was last heard. Silence, not emptiness, makes a venue stale."""
+
+    __slots__ = ("_heard_ns", "stale_ns")
+
+    def __init__(self, stale_ms: int = STALE_MS) -> None:
+        self.stale_ns = stale_ms * NS_PER_MS
+        self._heard_ns: dict[str, int] = {}
+
+    def heard(self, venues: Iterable[str], at_ns: int) -> None:
+        """Note that each of *venues* said something at *at_ns* (a clock going back is ignored)."""
+        for venue in venues:
+            if at_ns > self._heard_ns.get(venue, -1):
+                self._heard_ns[venue] = at_ns
+
+    def heard_ns(self, venue: str) -> int | None:
+        """Return when *venue* was last heard, None if never."""
+        return self._heard_ns.get(venue)
+
+    def is_fresh(self, venue: str, now_ns: int) -> bool:
+        at_ns = self._heard_ns.get(venue)
+        return at_ns is not None and now_ns - at_ns <= self.stale_ns

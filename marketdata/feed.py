@@ -1,0 +1,159 @@
+"""The market data service: steps a feed, publishes prices, and gives risk its marks.
+
+Prices and marks are absolute: a record that was lost, or written twice, does no harm. Only trades are
+told once; they stay with us until the log has surely taken them, and readers drop those they know.
+"""
+
+import threading
+from typing import Final
+
+import msgspec
+import structlog
+
+from marketdata.domain.aggregate import Consolidator
+from marketdata.domain.freshness import NS_PER_MS, STALE_MS
+from marketdata.domain.mark import SetMarks
+from marketdata.domain.prices import Prices
+from marketdata.domain.quote import Feed
+from oms_project.kernel import wire
+from oms_project.kernel.errors import BadRecordError, GapError, TransportError, UnknownOutcomeError
+from oms_project.kernel.ports import Clock, Log, Record
+from oms_project.kernel.words import Topic
+
+PRICES_PARTITION: Final = 0
+INTERVAL_MS: Final = 200
+MARK_INTERVAL_MS: Final = 500
+BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
+KEEP_RECORDS: Final = 2_000
+TRIM_EVERY: Final = 500
+"""Records published between two looks at what can be trimmed."""
+
+_logger = structlog.get_logger(__name__)
+_prices_decoder = msgspec.msgpack.Decoder(Prices)
+
+
+def decode_prices(value: bytes) -> Prices:
+    """Return the prices in a record's value.
+
+    Raises:
+        BadRecordError: the record is something else.
+    """
+    return wire.read_body(_prices_decoder, wire.open_envelope(value, "prices"))
+
+
+class Publisher:
+    """One feed on its way into the log. Used by one thread."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        log: Log,
+        clock: Clock,
+        *,
+        mark_interval_ms: int = MARK_INTERVAL_MS,
+        stale_ms: int = STALE_MS,
+    ) -> None:
+        self.published = 0
+        self._feed = feed
+        self._log = log
+        self._clock = clock
+        self._mark_interval_ns = mark_interval_ms * NS_PER_MS
+        self._mark_at_ns = clock.monotonic_ns()
+        self._book = Consolidator(feed.name, stale_ms)
+        self._resumed = False
+
+    def step(self) -> None:
+        """Take one step of the feed and publish it.
+
+        Raises:
+            TransportError: the log did not take it; the step is in the next one.
+        """
+        now_ns = self._clock.now_ns()
+        self._book.apply(self._feed.step(now_ns), now_ns)
+        if not self._resumed:
+            self._resume()
+        self._publish_prices(now_ns)
+        if self._clock.monotonic_ns() >= self._mark_at_ns:
+            self._publish_marks(now_ns)
+            self._mark_at_ns = self._clock.monotonic_ns() + self._mark_interval_ns
+
+    def _resume(self) -> None:
+        """Go on from the newest record, so that seqs keep growing over a restart."""
+        end = self._log.end_offset(Topic.PRICES, PRICES_PARTITION)
+        try:
+            records = self._log.read(Topic.PRICES, PRICES_PARTITION, max(end - 1, 0), 1)
+            if records:
+                self._book.resume(decode_prices(records[-1].value))
+        except (BadRecordError, GapError) as error:
+            _logger.warning("prices_start_anew", reason=str(error))
+        self._resumed = True
+
+    def _publish_prices(self, now_ns: int) -> None:
+        prices = self._book.prices(now_ns)
+        value = wire.seal(
+            "prices", prices, id=f"prices:{now_ns}", at_ns=now_ns, actor=f"feed:{self._feed.name}"
+        )
+        self._log.append(Topic.PRICES, [Record(PRICES_PARTITION, "", value)])
+        self._book.published()
+        self.published += 1
+        if self.published % TRIM_EVERY == 0:
+            self._trim()
+
+    def _publish_marks(self, now_ns: int) -> None:
+        marks = self._book.marks(now_ns)
+        if not marks:
+            return
+        value = wire.seal(
+            "command",
+            SetMarks(marks),
+            id=f"marks:{now_ns}",
+            at_ns=now_ns,
+            actor=f"feed:{self._feed.name}",
+        )
+        partitions = range(self._log.partitions)
+        self._log.append(Topic.COMMANDS, [Record(number, "", value) for number in partitions])
+
+    def _trim(self) -> None:
+        end = self._log.end_offset(Topic.PRICES, PRICES_PARTITION)
+        if end > KEEP_RECORDS:
+            self._log.trim(Topic.PRICES, PRICES_PARTITION, end - KEEP_RECORDS)
+
+
+def run(
+    feed: Feed,
+    log: Log,
+    clock: Clock,
+    stop: threading.Event,
+    *,
+    interval_ms: int = INTERVAL_MS,
+    mark_interval_ms: int = MARK_INTERVAL_MS,
+    stale_ms: int = STALE_MS,
+    steps_max: int | None = None,
+) -> int:
+    """Publish the feed until *stop* is set (or for *steps_max* steps); return the records written.
+
+    A log that does not answer is tried again, ever more slowly; the feed goes on meanwhile.
+    """
+    publisher = Publisher(feed, log, clock, mark_interval_ms=mark_interval_ms, stale_ms=stale_ms)
+    failures = steps = 0
+    next_ns = clock.monotonic_ns()
+    while not stop.is_set() and steps != steps_max:
+        steps += 1
+        next_ns += interval_ms * NS_PER_MS
+        try:
+            publisher.step()
+            failures = 0
+        except UnknownOutcomeError as error:
+            # It may be there or not: the next prices are whole again either way.
+            _logger.warning("prices_unknown_outcome", error=str(error))
+        except TransportError as error:
+            back_off_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
+            failures += 1
+            _logger.warning("prices_wait", error=str(error), wait_s=back_off_s, times=failures)
+            stop.wait(back_off_s)
+        now_ns = clock.monotonic_ns()
+        if now_ns < next_ns:
+            stop.wait((next_ns - now_ns) / 1_000_000_000)
+        else:
+            next_ns = now_ns  # late: do not hurry through what was missed
+    return publisher.published

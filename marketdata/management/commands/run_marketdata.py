@@ -1,0 +1,116 @@
+"""Publish market data: a seeded simulation or a replayed capture."""
+
+import argparse
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from marketdata import feed, wiring
+from marketdata.domain import demo
+from marketdata.domain.quote import Feed
+from oms_project.kernel import numbers
+
+EXAMPLES = """examples:
+  manage.py run_marketdata
+      the simulated market, seed 1, until Ctrl-C or SIGTERM
+  manage.py run_marketdata --seed 42 --start-prices BTC-USD=30000,ETH-USD=2000
+      another market: these two symbols, from these prices
+  manage.py run_marketdata --feed recorded --dir captures --symbols XBT/USD=BTC-USD --repeat
+      replay the captures in the folder, over and over
+  manage.py run_marketdata --feed recorded --dir captures --speed 10 --steps-max 50
+      ten times as fast; stop after fifty steps
+"""
+
+
+class Command(BaseCommand):
+    help = "Publish prices to oms.prices and marks to oms.commands until stopped."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name,
+            subcommand,
+            epilog=EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **kwargs,
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--feed", choices=("sim", "recorded"), default="sim")
+        parser.add_argument("--seed", type=int, default=1, help="of the simulation (default 1)")
+        parser.add_argument(
+            "--start-prices",
+            default="",
+            metavar="SYMBOL=PRICE,…",
+            help="symbols to simulate and where they start (default: the demo's five)",
+        )
+        parser.add_argument("--dir", type=Path, help="folder of the captures to replay")
+        parser.add_argument(
+            "--symbols",
+            default="",
+            metavar="NAME=SYMBOL,…",
+            help="which recorded name is which of ours (default: same base and quote asset)",
+        )
+        parser.add_argument("--speed", default="1", help="of the replay, 0.01 to 1000 (default 1)")
+        parser.add_argument("--repeat", action="store_true", help="start again at the end")
+        parser.add_argument("--interval-ms", type=int, default=feed.INTERVAL_MS)
+        parser.add_argument("--steps-max", type=int, help="stop after so many steps")
+
+    def handle(self, *, interval_ms: int, steps_max: int | None, **options: Any) -> None:
+        if interval_ms < 1:
+            raise CommandError("--interval-ms must be at least 1")
+        try:
+            source = _feed(options)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        stop = threading.Event()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: stop.set())
+        self.stdout.write(f"publishing {source.name} prices every {interval_ms} ms")
+        records = feed.run(
+            source,
+            wiring.log(),
+            wiring.clock(),
+            stop,
+            interval_ms=interval_ms,
+            steps_max=steps_max,
+        )
+        self.stdout.write(f"stopped after {records} records")
+
+
+def _feed(options: Mapping[str, Any]) -> Feed:
+    if options["feed"] == "sim":
+        prices = _pairs("--start-prices", options["start_prices"]) or demo.START_PRICES
+        return wiring.simulated_feed(options["seed"], prices)
+    if options["dir"] is None:
+        raise ValueError("--feed recorded needs --dir")
+    return wiring.recorded_feed(
+        options["dir"],
+        symbols=_pairs("--symbols", options["symbols"]),
+        speed_percent=_percent(options["speed"]),
+        repeat=options["repeat"],
+    )
+
+
+def _pairs(option: str, text: str) -> dict[str, str]:
+    pairs = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"{option}: {part!r} is not NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def _percent(text: str) -> int:
+    try:
+        percent = numbers.scaled(text, 2)
+    except ValueError:
+        percent = None
+    if percent is None or not 1 <= percent <= 100_000:
+        raise ValueError(f"--speed: {text!r} is not between 0.01 and 1000, at most two decimals")
+    return percent
