@@ -24,3 +24,8 @@ class SeededIds:
 def seeded(seed: int) -> random.Random:
     """Return a generator of its own: simulators draw from it and replay exactly."""
     return random.Random(seed)
+
+
+def new_uuid() -> uuid.UUID:
+    """Return a random UUID: the default of Django's primary keys."""
+    return uuid.uuid4()

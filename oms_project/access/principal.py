@@ -1,0 +1,247 @@
+"""Who is asking: the only file that turns a token or a session into a Principal.
+
+Split in two so that an async door never blocks: `cached(...)` is a dictionary look-up (None on a
+miss), `from_bearer` and `from_session` ask the database and belong in a thread. An answer is kept
+CACHE_MS at most, so a disabled user, a raised token_version, a logout or a removed membership
+counts everywhere within that time.
+"""
+
+import dataclasses
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, get_user
+from django.http import HttpRequest, parse_cookie
+from django.middleware.csrf import CsrfViewMiddleware
+
+from oms_project.access import tokens
+from oms_project.access.errors import AccessError
+from oms_project.access.models import Desk, Membership, TokenFamily, User
+from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
+from oms_project.kernel.words import Role
+
+CACHE_MS: Final = 2_000
+CACHE_ENTRIES_MAX: Final = 8_192
+TOKEN_CHARS_MAX: Final = 4_096
+_Session: Final = import_module(settings.SESSION_ENGINE).SessionStore
+_monotonic_ns = SystemClock.monotonic_ns
+_now_ns = SystemClock.now_ns
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody let in. roles: account id -> what this user may do with it; via: token | session.
+
+    Stands in for Django's user in REST views (`request.user`).
+    """
+
+    user_id: str
+    username: str
+    desk_role: str
+    roles: Mapping[str, Role]
+    via: str
+
+    is_authenticated = True
+    is_anonymous = False
+    is_active = True
+
+    @property
+    def pk(self) -> str:
+        return self.user_id
+
+    def can_read(self, account_id: str) -> bool:
+        """Every member of the account may look."""
+        return account_id in self.roles
+
+    def can_trade(self, account_id: str) -> bool:
+        """A member with the role trader who works as a trader: no other desk role ever trades."""
+        return (
+            self.roles.get(account_id) is Role.TRADER and self.desk_role == Desk.TRADER
+        )
+
+
+# ------------------------------------------------------------------ cache
+class Cache:
+    """Answers kept for a moment. All live equally long, so the oldest insert goes first."""
+
+    def __init__(self, monotonic_ns: Callable[[], int], entries_max: int) -> None:
+        self._monotonic_ns = monotonic_ns
+        self._entries_max = entries_max
+        self._entries: dict[str, tuple[int, Principal]] = {}
+        self._writes = threading.Lock()
+
+    def get(self, credential: str) -> Principal | None:
+        found = self._entries.get(credential)
+        if found is None or found[0] < self._monotonic_ns():
+            return None
+        return found[1]
+
+    def put(self, credential: str, principal: Principal, lives_ns: int) -> None:
+        with self._writes:
+            self._entries.pop(credential, None)
+            if len(self._entries) >= self._entries_max:
+                del self._entries[next(iter(self._entries))]
+            self._entries[credential] = (self._monotonic_ns() + lives_ns, principal)
+
+    def clear(self) -> None:
+        with self._writes:
+            self._entries.clear()
+
+
+CACHE: Final = Cache(_monotonic_ns, CACHE_ENTRIES_MAX)
+
+
+def cached(credential: str) -> Principal | None:
+    """Return who *credential* (a token or a session key) is, if it was asked a moment ago."""
+    return CACHE.get(credential)
+
+
+def forget_all() -> None:
+    """Ask the database again from now on (after a logout or a change of rights in this process)."""
+    CACHE.clear()
+
+
+# ------------------------------------------------------------------ tokens
+def bearer_of(authorization: str) -> str:
+    """Return the token of an Authorization header.
+
+    Raises:
+        AccessError: invalid_token, if it is anything but one bearer token.
+    """
+    kind, _, token = authorization.partition(" ")
+    if (
+        kind.lower() != "bearer"
+        or not token
+        or " " in token
+        or len(token) > TOKEN_CHARS_MAX
+    ):
+        raise AccessError("invalid_token")
+    return token
+
+
+def from_bearer(token: str) -> Principal:
+    """Return whom an access token was given to, asking the database on a miss.
+
+    Raises:
+        AccessError: invalid_token or token_expired.
+    """
+    found = CACHE.get(token)
+    if found is not None:
+        return found
+    claims = tokens.read(token, tokens.ACCESS)
+    user = _live_user(claims)
+    principal = _principal(user, "token")
+    left_ns = claims["exp"] * NS_PER_S - _now_ns()
+    CACHE.put(token, principal, min(CACHE_MS * NS_PER_MS, left_ns))
+    return principal
+
+
+def _live_user(claims: Mapping[str, Any]) -> User:
+    """Return the user of *claims* unless disabled, revoked or logged out since."""
+    try:
+        user_id, family_id = (
+            uuid.UUID(claims["sub"]),
+            uuid.UUID(str(claims.get("family"))),
+        )
+        user = User.objects.get(pk=user_id, is_active=True)
+    except (ValueError, User.DoesNotExist) as error:
+        raise AccessError("invalid_token") from error
+    family = TokenFamily.objects.filter(pk=family_id, user=user, revoked=False)
+    if user.token_version != claims.get("version") or not family.exists():
+        raise AccessError("invalid_token")
+    return user
+
+
+# ------------------------------------------------------------------ sessions
+def session_key_of(cookies: Mapping[str, str]) -> str:
+    """Return the session's key; "" if there is none."""
+    return cookies.get(settings.SESSION_COOKIE_NAME, "")
+
+
+def from_session(cookies: Mapping[str, str]) -> Principal:
+    """Return who is logged in with the session cookie, asking the database on a miss.
+
+    Raises:
+        AccessError: not_authenticated.
+    """
+    key = session_key_of(cookies)
+    found = CACHE.get(key) if key else None
+    if found is not None:
+        return found
+    if not key:
+        raise AccessError("not_authenticated")
+    session = _Session(session_key=key)
+    if SESSION_KEY not in session:
+        raise AccessError("not_authenticated")
+    user = get_user(SimpleNamespace(session=session))  # also checks the password's hash
+    if not isinstance(user, User):
+        raise AccessError("not_authenticated")
+    principal = _principal(user, "session")
+    CACHE.put(key, principal, CACHE_MS * NS_PER_MS)
+    return principal
+
+
+def cookies_of(header: str) -> dict[str, str]:
+    """Return a Cookie header as a mapping, read as Django reads it."""
+    return parse_cookie(header)
+
+
+def _principal(user: User, via: str) -> Principal:
+    rows = Membership.objects.filter(user=user).values_list("account_id", "role")
+    roles = MappingProxyType({account: Role(role) for account, role in rows})
+    return Principal(str(user.pk), user.username, user.desk_role, roles, via)
+
+
+# ------------------------------------------------------------------ CSRF
+class _Csrf(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+        return reason
+
+
+class _Shim(HttpRequest):
+    """As much of a request as Django's CSRF rules look at."""
+
+    def __init__(
+        self,
+        method: str,
+        headers: Mapping[str, str],
+        cookies: Mapping[str, str],
+        scheme: str,
+    ) -> None:
+        super().__init__()
+        self.method = method
+        self.META = {
+            f"HTTP_{name.upper().replace('-', '_')}": headers[name] for name in headers
+        }
+        self.COOKIES = dict(cookies)
+        self._scheme = scheme
+
+    def _get_scheme(self) -> str:
+        return self._scheme
+
+
+_csrf: Final = _Csrf(lambda request: None)  # type: ignore[arg-type,return-value]
+
+
+def csrf_reason(request: HttpRequest) -> str | None:
+    """Return why *request* is not from our own pages by Django's rules (token, Origin), or None."""
+    _csrf.process_request(request)
+    return _csrf.process_view(request, None, (), {})  # type: ignore[return-value]
+
+
+def csrf_ok(
+    method: str,
+    headers: Mapping[str, str],
+    cookies: Mapping[str, str],
+    scheme: str = "http",
+) -> bool:
+    """Tell whether a request with a session cookie comes from our own pages.
+
+    *headers*: names in any case, with "-" between words. Safe methods always pass.
+    """
+    return csrf_reason(_Shim(method, headers, cookies, scheme)) is None

@@ -1,0 +1,34 @@
+"""Strict input for DRF: nothing is trimmed, coerced or ignored."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+
+class Text(serializers.CharField):
+    """A JSON string as it is: a number is no text, blanks stay."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Body(serializers.Serializer[Any]):
+    """An object of which every field is known."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = [name for name in data if name not in self.fields]
+            if unknown:
+                text = "There is no such field."
+                errors = {
+                    str(name)[:64]: [serializers.ErrorDetail(text, "unknown_field")]
+                    for name in unknown
+                }
+                raise serializers.ValidationError(errors)
+        return super().to_internal_value(data)

@@ -1,0 +1,193 @@
+"""Strict JSON and strict headers: what every door accepts, as pure functions over bytes.
+
+The REST parser, the lean order path and the websocket read through this file, so they refuse the
+same things with the same codes. Rules: UTF-8 without a byte order mark, no key twice in an object,
+no NaN or Infinity, at most DEPTH_MAX deep, at most KEYS_MAX keys an object, nothing behind the end.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from oms_project.rest.problem import Entry, Problem
+
+BODY_BYTES_MAX: Final = 1024 * 1024
+DEPTH_MAX: Final = 20
+KEYS_MAX: Final = 200
+
+_decode = msgspec.json.Decoder().decode
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
+_BLANK: Final = b" \t\r\n"
+_CHARSET: Final = re.compile(rb'\s*charset\s*=\s*"?utf-8"?\s*', re.IGNORECASE)
+_ANSWERED: Final = frozenset({b"*/*", b"application/*", b"application/json"})
+_ANSWERED_TOO: Final = frozenset({b"application/problem+json"})
+
+
+# ------------------------------------------------------------------ bodies
+def read(body: bytes) -> Any | Problem:
+    """Return the value in *body*, or the problem that names what is wrong with it."""
+    if len(body) > BODY_BYTES_MAX:
+        return Problem("payload_too_large", f"More than {BODY_BYTES_MAX} bytes.")
+    try:
+        value = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+        return _why_unreadable(body)
+    keys = _count_keys(value)
+    if isinstance(keys, Problem):
+        return keys
+    # Every key has one colon behind it. As many colons as keys that are left: none stood twice.
+    if keys != body.count(b":"):
+        twice = _duplicate(body)
+        if twice is not None:
+            return Problem("duplicate_json_key", f"The key {twice!r} stands twice.")
+    return value
+
+
+def read_object(body: bytes) -> dict[str, Any] | Problem:
+    """Return the object in *body*; a value that is no object is a 422."""
+    value = read(body)
+    if isinstance(value, dict | Problem):
+        return value
+    return Problem(
+        "validation_error", errors=(Entry("", "wrong_type", "Not a JSON object."),)
+    )
+
+
+def _count_keys(value: Any) -> int | Problem:
+    """Return how many keys all objects of *value* hold, walking level by level."""
+    keys = 0
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEPTH_MAX):
+        if not level:
+            return keys
+        below: list[Any] = []
+        for node in level:
+            inner: Any = node
+            if type(node) is dict:
+                keys += len(node)
+                if len(node) > KEYS_MAX:
+                    return Problem(
+                        "bad_request", f"More than {KEYS_MAX} keys in one object."
+                    )
+                inner = node.values()
+            below += [
+                item for item in inner if type(item) is dict or type(item) is list
+            ]
+        level = below
+    return Problem("json_too_deep", f"More than {DEPTH_MAX} levels.") if level else keys
+
+
+class _TwiceError(ValueError):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _TwiceError(key)
+        seen.add(key)
+
+
+def _duplicate(body: bytes) -> str | None:
+    """Return a key that stands twice in one object of *body*, which is known to be readable."""
+    try:
+        json.loads(body, object_pairs_hook=_no_key_twice)
+    except _TwiceError as error:
+        return error.key[:64]
+    return None
+
+
+def _why_unreadable(body: bytes) -> Problem:
+    """Return the code for bytes that could not be decoded."""
+    if not body.strip(_BLANK):
+        return Problem("empty_body")
+    if body.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        return Problem("invalid_encoding", "A byte order mark is not accepted.")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return Problem("invalid_encoding", "The body is not UTF-8.")
+    if _deep(body):
+        return Problem("json_too_deep", f"More than {DEPTH_MAX} levels.")
+    return Problem("malformed_json")
+
+
+def _deep(body: bytes) -> bool:
+    """Tell whether the brackets outside of strings open more than DEPTH_MAX levels."""
+    depth = 0
+    for byte in _STRING.sub(b"", body):
+        if byte in b"[{":
+            depth += 1
+            if depth > DEPTH_MAX:
+                return True
+        elif byte in b"]}":
+            depth -= 1
+    return False
+
+
+# ------------------------------------------------------------------ headers
+# Names are lower-case bytes as in an ASGI scope; `headers_of` makes the mapping.
+def headers_of(raw: "list[tuple[bytes, bytes]]") -> dict[bytes, bytes]:
+    """Return an ASGI scope's headers as a mapping; one given twice is joined with ", "."""
+    headers = dict(raw)
+    if len(headers) != len(raw):
+        headers = {}
+        for name, value in raw:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    return headers
+
+
+def check_headers(headers: Mapping[bytes, bytes]) -> Problem | None:
+    """Return what is wrong with the headers of a request that carries a JSON body."""
+    found = headers.get(b"content-type", b"")
+    if found != b"application/json" and not _is_json(found):
+        return Problem(
+            "unsupported_media_type", "Content-Type must be application/json."
+        )
+    if headers.get(b"content-encoding"):
+        return Problem("unsupported_content_encoding", "Send the body as it is.")
+    return check_accept(headers)
+
+
+def check_accept(headers: Mapping[bytes, bytes]) -> Problem | None:
+    """Return not_acceptable if the client takes neither JSON nor anything like it."""
+    accept = headers.get(b"accept", b"*/*")
+    if (
+        accept in _ANSWERED
+        or not accept.strip()
+        or any(map(_takes_json, accept.split(b",")))
+    ):
+        return None
+    return Problem("not_acceptable", "Accept must allow application/json.")
+
+
+def check_idempotency_key(headers: Mapping[bytes, bytes]) -> str | Problem:
+    """Return the idempotency key of a request that writes."""
+    key = headers.get(b"idempotency-key")
+    if key is None:
+        return Problem("idempotency_key_missing", "Send an Idempotency-Key header.")
+    if _KEY.fullmatch(key) is None:
+        return Problem("idempotency_key_invalid")
+    return key.decode("ascii")
+
+
+def _is_json(content_type: bytes) -> bool:
+    kind, *parameters = content_type.split(b";")
+    if kind.strip().lower() != b"application/json":
+        return False
+    return all(_CHARSET.fullmatch(parameter) for parameter in parameters)
+
+
+def _takes_json(part: bytes) -> bool:
+    kind, *parameters = (piece.strip().lower() for piece in part.split(b";"))
+    if kind not in _ANSWERED and kind not in _ANSWERED_TOO:
+        return False
+    quality = next((p[2:] for p in parameters if p.startswith(b"q=")), b"1")
+    return quality.strip(b"0.") != b""

@@ -1,0 +1,38 @@
+"""Times at the API: ISO-8601 UTC with Z and microseconds outside, nanoseconds inside."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_GRAMMAR: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII
+)
+_NS_PER_S: Final = 1_000_000_000
+
+
+@lru_cache(maxsize=1024)
+def _second(epoch_s: int) -> str:
+    return (_EPOCH + timedelta(seconds=epoch_s)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def text(at_ns: int) -> str:
+    """Return nanoseconds since 1970 as 2026-01-31T12:00:00.000001Z, cut to microseconds."""
+    epoch_s, rest_ns = divmod(at_ns, _NS_PER_S)
+    return f"{_second(epoch_s)}.{rest_ns // 1000:06d}Z"
+
+
+def read_ns(value: str) -> int:
+    """Return the nanoseconds since 1970 of an ISO-8601 UTC time with Z.
+
+    Raises:
+        ValueError: another form, a zone other than Z, or a date that does not exist.
+    """
+    found = _GRAMMAR.fullmatch(value)
+    if found is None:
+        raise ValueError("not a time such as 2026-01-31T12:00:00Z")
+    *parts, fraction = found.groups()
+    moment = datetime(*(int(part) for part in parts), tzinfo=UTC)  # type: ignore[arg-type,misc]
+    epoch_s = (moment - _EPOCH) // timedelta(seconds=1)
+    return epoch_s * _NS_PER_S + int((fraction or "0").ljust(9, "0"))
