@@ -102,7 +102,11 @@ def _database() -> dict[str, object]:
     return UrlEnv.db_url_config(ENV.database_url)
 
 
-DATABASES = {"default": _database(), "store": _sqlite("store.sqlite3", "NORMAL")}
+# With DATABASE_URL the projection lives there too: one server, one backup.
+STORE_ALIAS = "default" if ENV.database_url else "store"
+DATABASES = {"default": _database()} | (
+    {} if ENV.database_url else {"store": _sqlite("store.sqlite3", "NORMAL")}
+)
 DATABASE_ROUTERS = ["orders.adapters.router.StoreRouter"]
 
 # ------------------------------------------------------------------ sockets, tasks, cache

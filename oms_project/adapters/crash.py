@@ -20,6 +20,19 @@ POINTS: Final[dict[str, str]] = {
     "loop.after_handle": "the effect is durable; dead letters and offset are not",
     "loop.after_dead_letter": "the dead letters are durable; the offset has not moved",
     "loop.after_commit": "the group knows the offset",
+    "log.before_commit": "records are inserted; the transaction is open",
+    "log.after_commit": "records are durable; the appender does not know",
+    "engine.before_events": "commands are decided in memory; their events are nowhere",
+    "engine.after_events": "events are durable; no order has left for the venue",
+    "engine.after_route": "orders are at the venue; it has not reported",
+    "engine.before_reports": "the venue reported; the log does not have it",
+    "engine.after_reports": "the venue's reports are commands in the log",
+    "engine.before_snapshot": "a snapshot is made; it is not kept",
+    "engine.after_snapshot": "the snapshot is kept",
+    "projector.before_apply": "events are folded; nothing is stored",
+    "projector.after_apply": "rows and progress are stored; the group does not know",
+    "store.before_commit": "rows are written; the transaction is open",
+    "store.after_commit": "rows and progress are committed",
 }
 
 _name: str | None = None

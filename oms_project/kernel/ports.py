@@ -241,7 +241,8 @@ class OrderRow(msgspec.Struct, kw_only=True, gc=False):
 class OrderUpdate(msgspec.Struct, gc=False):
     """What changed of an order already stored: applied only where version is lower.
 
-    event_seqs: account_seqs of the new events, to be added behind the stored ones.
+    event_seqs: account_seqs of the new events, to be added behind the stored ones; reason and
+    rejected_by "" and late_fill and overfilled False leave what is stored: facts are never undone.
     """
 
     order_id: str

@@ -61,7 +61,7 @@ def filled(book: Book, account: Account, event: e.OrderFilled) -> None:
     order.fills[event.trade_id] = (event.lots, event.ticks)
     order.cum_lots = event.cum_lots
     order.cost = event.cost
-    order.fee = event.fee_total
+    order.fee = event.fee
     order.fee_basis = event.fee_basis
     order.last_fill = max(order.last_fill, event.execution)
     _seen(order, event.execution, event.version)
@@ -75,9 +75,9 @@ def filled(book: Book, account: Account, event: e.OrderFilled) -> None:
     quote_units = event.lots * event.ticks * units.tick_lot_units * order.sign
     base.free += base_units
     base.venue -= base_units
-    quote.free -= quote_units + event.fee
+    quote.free -= quote_units + event.fill_fee
     quote.venue += quote_units
-    quote.fees += event.fee
+    quote.fees += event.fill_fee
     hold = required_hold(order, units)
     _change_hold(quote if order.sign > 0 else base, order, hold)
     account.position(order.symbol).fill(event.lots * order.sign, event.ticks)

@@ -212,18 +212,19 @@ def cancel(turn: Turn, command: c.CancelOrders) -> None:
     for order_id in order_ids:
         order = account.open.get(order_id) or turn.book.state.closed.get(order_id)
         if order is None or order.account_id != account.account_id:
-            turn.happen(e.CancelRejected(order_id, "order_closed", Status.NEW, 0))
+            turn.happen(e.CancelRejected(order_id, Status.NEW, 0, 0, 0, 0, "order_closed"))
             continue
         outcome = MOVES[status_of(order)][Move.CANCEL_REQUEST][0]
         if outcome is Outcome.APPLY:
-            turn.happen(
-                e.OrderCancelRequested(order_id, Status.PENDING_CANCEL, order.version + 1)
-            )
+            turn.happen(e.OrderCancelRequested(*_after(order, Status.PENDING_CANCEL)))
             turn.routes.append(CancelRoute(order_id, account.account_id, order.symbol))
         elif outcome is Outcome.REFUSE:
-            turn.happen(
-                e.CancelRejected(order_id, "too_late", status_of(order), order.version + 1)
-            )
+            turn.happen(e.CancelRejected(*_after(order, status_of(order)), "too_late"))
+
+
+def _after(order: Order, status: Status) -> tuple[str, Status, int, int, int, int]:
+    """Return how an event that moves no money begins (events.py: _OrderEvent)."""
+    return order.order_id, status, order.version + 1, order.cum_lots, order.cost, order.fee
 
 
 # ------------------------------------------------------------------ venue reports
@@ -257,7 +258,7 @@ def _ack(turn: Turn, venue: str, order: Order, one: Report) -> None:
     status = status_of(order)
     if status is Status.NEW:
         status = Status.ACCEPTED
-    event = e.OrderAccepted(order.order_id, one.execution, status, order.version + 1)
+    event = e.OrderAccepted(*_after(order, status), one.execution)
     apply.accepted(turn.book, turn.account, event)
     turn.events.append(event)
 
@@ -277,13 +278,14 @@ def _fill(turn: Turn, venue: str, order: Order, one: Report) -> None:
     rate_ppm = instrument.maker_fee_ppm if one.maker else instrument.taker_fee_ppm
     # The fee is rounded up once an order, not once a fill, so that it never outgrows the hold.
     fee_basis = order.fee_basis + one.lots * one.ticks * rate_ppm
-    fee_total = ceil_div(fee_basis * units.tick_lot_units, PPM)
+    fee = ceil_div(fee_basis * units.tick_lot_units, PPM)
     cum_lots = order.cum_lots + one.lots
+    late = 0 < order.end_execution < max(one.execution, order.last_fill)
     event = e.OrderFilled(
-        order.order_id, order.symbol, order.side, venue, trade_id, one.execution, one.lots,
-        one.ticks, one.maker, fee_total - order.fee, cum_lots, order.cost + one.lots * one.ticks,
-        fee_total, fee_basis, 0 < order.end_execution < max(one.execution, order.last_fill),
-        cum_lots > order.lots, status_with(order, cum_lots), order.version + 1,
+        order.order_id, status_with(order, cum_lots), order.version + 1, cum_lots,
+        order.cost + one.lots * one.ticks, fee, order.symbol, order.side, venue, trade_id,
+        one.execution, one.lots, one.ticks, one.maker, fee - order.fee, fee_basis, late,
+        cum_lots > order.lots,
     )  # fmt: skip
     apply.filled(turn.book, turn.account, event)
     turn.events.append(event)
@@ -297,18 +299,12 @@ def _canceled(turn: Turn, venue: str, order: Order, one: Report) -> None:
     filled = order.cum_lots >= order.lots
     status = Status.FILLED if filled else Status.CANCELED
     late = 0 < one.execution < order.last_fill
-    turn.happen(
-        e.OrderCanceled(order.order_id, one.execution, one.reason, late, status, order.version + 1)
-    )
+    turn.happen(e.OrderCanceled(*_after(order, status), one.execution, one.reason, late))
     turn.touch(order.symbol)
 
 
 def _rejected(turn: Turn, venue: str, order: Order, one: Report) -> None:
-    turn.happen(
-        e.OrderRejected(
-            order.order_id, one.execution, one.reason, Status.REJECTED, order.version + 1
-        )
-    )
+    turn.happen(e.OrderRejected(*_after(order, Status.REJECTED), one.execution, one.reason))
     turn.touch(order.symbol)
 
 
@@ -317,7 +313,7 @@ def _cancel_rejected(turn: Turn, venue: str, order: Order, one: Report) -> None:
         status = Status.PARTIALLY_FILLED
     else:
         status = Status.ACCEPTED if order.accepted else Status.NEW
-    turn.happen(e.CancelRejected(order.order_id, one.reason, status, order.version + 1))
+    turn.happen(e.CancelRejected(*_after(order, status), one.reason))
 
 
 def _reduce_only(turn: Turn) -> None:

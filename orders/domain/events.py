@@ -49,32 +49,39 @@ class OrderDenied(_Event):
     reason: str
 
 
-class OrderAccepted(_Event):
-    """The venue has it (FIX ExecType New)."""
+class _OrderEvent(_Event):
+    """An event of a routed order begins with the order as it is after it.
 
-    order_id: str
-    execution: int
-    status: Status
-    version: int
-
-
-class OrderRejected(_Event):
-    """The venue refused it."""
-
-    order_id: str
-    execution: int
-    reason: str
-    status: Status
-    version: int
-
-
-class OrderFilled(_Event):
-    """A trade. lots, ticks, fee: of this fill; *_lots, cost, fee_total: of the order so far.
-
-    fee, fee_total: smallest units of the quote asset; fee_basis: Σ lots × ticks × ppm.
+    cost: Σ lots × ticks; fee: smallest units of the quote asset so far.
     """
 
     order_id: str
+    status: Status
+    version: int
+    cum_lots: int
+    cost: int
+    fee: int
+
+
+class OrderAccepted(_OrderEvent):
+    """The venue has it (FIX ExecType New)."""
+
+    execution: int
+
+
+class OrderRejected(_OrderEvent):
+    """The venue refused it."""
+
+    execution: int
+    reason: str
+
+
+class OrderFilled(_OrderEvent):
+    """A trade. lots, ticks, fill_fee: of this fill; fee_basis: Σ lots × ticks × ppm of the order.
+
+    late: the venue had said before that the order was over; overfilled: more than was ordered.
+    """
+
     symbol: str
     side: Side
     venue: str
@@ -83,43 +90,28 @@ class OrderFilled(_Event):
     lots: int
     ticks: int
     maker: bool
-    fee: int
-    cum_lots: int
-    cost: int
-    fee_total: int
+    fill_fee: int
     fee_basis: int
     late: bool
     overfilled: bool
-    status: Status
-    version: int
 
 
-class OrderCancelRequested(_Event):
+class OrderCancelRequested(_OrderEvent):
     """The client asked; the venue has not answered."""
 
-    order_id: str
-    status: Status
-    version: int
 
+class OrderCanceled(_OrderEvent):
+    """The venue canceled the remainder. late: a fill that the venue made after it is here already."""
 
-class OrderCanceled(_Event):
-    """The venue canceled the remainder. late: a fill came from the venue after this."""
-
-    order_id: str
     execution: int
     reason: str
     late: bool
-    status: Status
-    version: int
 
 
-class CancelRejected(_Event):
-    """The cancel did nothing. version 0: the order is not known here."""
+class CancelRejected(_OrderEvent):
+    """The cancel did nothing. cancel_reason: why. version 0: the order is not known here."""
 
-    order_id: str
-    reason: str
-    status: Status
-    version: int
+    cancel_reason: str
 
 
 class OrderQuarantined(_Event):

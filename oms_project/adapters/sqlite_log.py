@@ -1,0 +1,392 @@
+"""The embedded log: one SQLite file a topic, WAL, group-committed; claims beside the commands.
+
+Rules of this file:
+- Commands and dead letters are synced before an append returns (FULL). Events and prices are made
+  again from the commands, so their files only survive a killed process (NORMAL), not a power cut.
+- Many processes append to one file. They queue at a lock file, where the kernel wakes them at once;
+  SQLite's own busy handler would let them sleep.
+- Offsets are never reused: the newest record of a partition is never trimmed.
+"""
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from oms_project.adapters.clock import SystemClock
+from oms_project.adapters.crash import crash
+from oms_project.kernel.errors import GapError, TransportError, UnknownOutcomeError
+from oms_project.kernel.ports import Claim, ClaimState, Record, StoredRecord, Submission
+from oms_project.kernel.words import Topic
+
+PARTITION_BITS: Final = 48
+POLL_MS_MIN, POLL_MS_MAX = 1, 5
+SYNCED: Final = frozenset({Topic.COMMANDS, Topic.DEADLETTER})
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS claims (
+    account_id TEXT NOT NULL, endpoint TEXT NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL,
+    ids_base TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL, partition INTEGER NOT NULL,
+    offset INTEGER NOT NULL, answer_status INTEGER, answer_body BLOB,
+    PRIMARY KEY (account_id, endpoint, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS groups (
+    name TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL,
+    PRIMARY KEY (name, partition)
+) WITHOUT ROWID;
+"""
+_CLAIM_COLUMNS = (
+    "account_id, endpoint, key, fingerprint, ids_base, at_ms, partition, offset, "
+    "answer_status, answer_body"
+)
+
+
+class _TopicFile:
+    """One topic's file: one writing connection a process, one reading connection a thread."""
+
+    def __init__(self, folder: Path, topic: str) -> None:
+        self.path = folder / f"{topic}.sqlite3"
+        self.topic = topic
+        self._synced = topic in SYNCED
+        self._lock = threading.Lock()
+        self._lock_fd = os.open(folder / f"{topic}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._writer = self._connect()
+        with self._alone():
+            self._writer.executescript(_TABLES)
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={'FULL' if self._synced else 'NORMAL'}")
+            connection.execute("PRAGMA busy_timeout=5000")
+            connection.execute("PRAGMA wal_autocheckpoint=4000")
+        except sqlite3.Error as error:
+            raise TransportError("log", str(error)) from error
+        return connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, durable when the block is left.
+
+        Raises:
+            TransportError: nothing was written.
+            UnknownOutcomeError: the commit itself failed.
+        """
+        with self._alone():
+            connection = self._writer
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                raise TransportError("log", str(error)) from error
+            try:
+                yield connection
+            except BaseException as error:
+                connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise TransportError("log", str(error)) from error
+                raise
+            try:
+                connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise UnknownOutcomeError("log", str(error)) from error
+
+    def reader(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = self._connect()
+            with self._lock:
+                self._readers.append(found)
+        return found
+
+    def fetch(self, sql: str, *values: object) -> list[tuple]:
+        """Return the rows of a read outside any transaction."""
+        try:
+            return self.reader().execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise TransportError("log", str(error)) from error
+
+    def close(self) -> None:
+        with self._lock:
+            for connection in (*self._readers, self._writer):
+                connection.close()
+            self._readers.clear()
+            os.close(self._lock_fd)
+
+
+def _next_offset(connection: sqlite3.Connection, partition: int) -> int:
+    low = partition << PARTITION_BITS
+    sql = "SELECT max(id) FROM records WHERE id >= ? AND id < ?"
+    newest = connection.execute(sql, (low, low + (1 << PARTITION_BITS))).fetchone()[0]
+    return 0 if newest is None else newest - low + 1
+
+
+class SqliteLog:
+    """The Log port on a folder."""
+
+    def __init__(self, folder: Path, partitions: int) -> None:
+        """Open the log in *folder*, making it if needed.
+
+        Raises:
+            ValueError: the log was made with another number of partitions.
+            TransportError: the folder cannot be used.
+        """
+        self.partitions = partitions
+        self.folder = folder
+        self._topics: dict[str, _TopicFile] = {}
+        self._lock = threading.Lock()
+        try:
+            (folder / "groups").mkdir(parents=True, exist_ok=True)
+            note = folder / "partitions"
+            if not note.exists():
+                note.write_text(str(partitions))
+            made_with = int(note.read_text())
+        except OSError as error:
+            raise TransportError("log", str(error)) from error
+        if made_with != partitions:
+            raise ValueError(
+                f"the log has {made_with} partitions and OMS_PARTITIONS says {partitions}: accounts "
+                f"would move to other partitions. Set it back to {made_with}."
+            )
+
+    def file(self, topic: str) -> _TopicFile:
+        found = self._topics.get(topic)
+        if found is None:
+            with self._lock:
+                found = self._topics.setdefault(topic, _TopicFile(self.folder, topic))
+        return found
+
+    def append(self, topic: str, records: Sequence[Record]) -> list[int]:
+        with self.file(topic).write() as connection:
+            offsets = insert_records(connection, records)
+            crash("log.before_commit")
+        crash("log.after_commit")
+        return offsets
+
+    def read(
+        self, topic: str, partition: int, offset: int, records_max: int
+    ) -> list[StoredRecord]:
+        low = partition << PARTITION_BITS
+        rows = self.file(topic).fetch(
+            "SELECT id, key, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+            low + offset, low + (1 << PARTITION_BITS), records_max,
+        )  # fmt: skip
+        if rows and rows[0][0] != low + offset:
+            raise GapError(f"{topic}/{partition}: {offset} was trimmed, {rows[0][0] - low} is left")
+        if not rows and topic in SYNCED and self.end_offset(topic, partition) < offset:
+            raise GapError(f"{topic}/{partition}: ends before {offset}; records were lost")
+        return [StoredRecord(partition, row[0] - low, row[1], row[2]) for row in rows]
+
+    def end_offset(self, topic: str, partition: int) -> int:
+        try:
+            return _next_offset(self.file(topic).reader(), partition)
+        except sqlite3.Error as error:
+            raise TransportError("log", str(error)) from error
+
+    def first_offset(self, topic: str, partition: int) -> int:
+        low = partition << PARTITION_BITS
+        sql = "SELECT min(id) FROM records WHERE id >= ? AND id < ?"
+        oldest = self.file(topic).fetch(sql, low, low + (1 << PARTITION_BITS))[0][0]
+        return 0 if oldest is None else oldest - low
+
+    def subscribe(self, topic: str, group: str) -> "SqliteSubscription":
+        return SqliteSubscription(self, topic, group)
+
+    def trim(self, topic: str, partition: int, before: int) -> int:
+        low = partition << PARTITION_BITS
+        before = min(before, self.end_offset(topic, partition) - 1)
+        with self.file(topic).write() as connection:
+            sql = "DELETE FROM records WHERE id >= ? AND id < ?"
+            return connection.execute(sql, (low, low + before)).rowcount if before > 0 else 0
+
+    def close(self) -> None:
+        for topic in self._topics.values():
+            topic.close()
+        self._topics.clear()
+
+
+def insert_records(connection: sqlite3.Connection, records: Sequence[Record]) -> list[int]:
+    """Insert *records* inside the caller's transaction and return their offsets."""
+    ends: dict[int, int] = {}
+    offsets, rows = [], []
+    for record in records:
+        partition = record.partition
+        offset = ends.get(partition)
+        if offset is None:
+            offset = _next_offset(connection, partition)
+        ends[partition] = offset + 1
+        offsets.append(offset)
+        rows.append(((partition << PARTITION_BITS) + offset, record.key, record.value))
+    connection.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
+    return offsets
+
+
+class SqliteSubscription:
+    """A group member: it owns the partitions whose lock files it holds; the kernel frees them."""
+
+    def __init__(self, log: SqliteLog, topic: str, group: str) -> None:
+        self._log = log
+        self._topic = topic
+        self._group = group
+        self._clock = SystemClock()
+        self._held: dict[int, int] = {}
+        self._next: dict[int, int] = {}
+        self._pause = threading.Event()
+
+    def poll(self, records_max: int, wait_ms: int) -> list[StoredRecord]:
+        self._take_free_partitions()
+        deadline_ns = self._clock.monotonic_ns() + wait_ms * 1_000_000
+        pause_ms = POLL_MS_MIN
+        while True:
+            found: list[StoredRecord] = []
+            for partition, offset in self._next.items():
+                records = self._log.read(self._topic, partition, offset, records_max)
+                if records:
+                    self._next[partition] = records[-1].offset + 1
+                    found += records
+            if found or self._clock.monotonic_ns() >= deadline_ns:
+                return found
+            self._pause.wait(pause_ms / 1000)
+            pause_ms = min(pause_ms + 1, POLL_MS_MAX)
+
+    def assigned(self) -> frozenset[int]:
+        return frozenset(self._held)
+
+    def seek(self, partition: int, offset: int) -> None:
+        self._next[partition] = offset
+
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        with self._log.file("groups").write() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO groups VALUES (?, ?, ?)",
+                [(self._name(), partition, offset) for partition, offset in next_offsets.items()],
+            )
+
+    def committed(self, partition: int) -> int | None:
+        sql = "SELECT next FROM groups WHERE name = ? AND partition = ?"
+        rows = self._log.file("groups").fetch(sql, self._name(), partition)
+        return rows[0][0] if rows else None
+
+    def close(self) -> None:
+        for descriptor in self._held.values():
+            os.close(descriptor)
+        self._held.clear()
+        self._next.clear()
+
+    def _name(self) -> str:
+        return f"{self._group}/{self._topic}"
+
+    def _take_free_partitions(self) -> None:
+        for partition in range(self._log.partitions):
+            if partition in self._held:
+                continue
+            name = f"{self._group}.{self._topic}.{partition}"
+            descriptor = os.open(self._log.folder / "groups" / name, os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)  # another member's
+            else:
+                self._held[partition] = descriptor
+
+
+class SqliteIntake:
+    """The Intake port: claim and record are one transaction, so neither is there without the other."""
+
+    def __init__(self, log: SqliteLog) -> None:
+        self._file = log.file(Topic.COMMANDS)
+
+    def commit(self, submissions: Sequence[Submission]) -> list[ClaimState | Exception]:
+        crash("intake.before_claim")
+        try:
+            with self._file.write() as connection:
+                states = self._claim(connection, submissions)
+                crash("log.before_commit")
+        except TransportError as error:
+            return [error] * len(submissions)
+        crash("intake.after_append")
+        return list(states)
+
+    def _claim(
+        self, connection: sqlite3.Connection, submissions: Sequence[Submission]
+    ) -> list[ClaimState]:
+        ends: dict[int, int] = {}
+        states, rows = [], []
+        for submission in submissions:
+            claim, record = submission.claim, submission.record
+            partition = record.partition
+            offset = ends.get(partition)
+            if offset is None:
+                offset = _next_offset(connection, partition)
+            values = (
+                claim.account_id, claim.endpoint, claim.key, claim.fingerprint, claim.ids_base,
+                claim.at_ms, partition, offset, None, None,
+            )  # fmt: skip
+            sql = "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            if connection.execute(sql, values).rowcount:
+                ends[partition] = offset + 1
+                rows.append(((partition << PARTITION_BITS) + offset, record.key, record.value))
+                states.append(ClaimState(claim, True, True, partition, offset))
+            else:
+                states.append(_stored_claim(connection, claim))
+        connection.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
+        return states
+
+    def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
+        sql = f"SELECT {_CLAIM_COLUMNS} FROM claims WHERE ids_base = ?"
+        rows = self._file.fetch(sql, ids_base)
+        return _state(rows[0]) if rows else None
+
+    def settle(self, claim: Claim, status: int, body: bytes) -> None:
+        with self._file.write() as connection:
+            connection.execute(
+                "UPDATE claims SET answer_status = ?, answer_body = ? WHERE account_id = ? "
+                "AND endpoint = ? AND key = ? AND answer_status IS NULL",
+                (status, body, claim.account_id, claim.endpoint, claim.key),
+            )
+
+    def forget(self, before_ms: int, limit: int) -> int:
+        with self._file.write() as connection:
+            return connection.execute(
+                "DELETE FROM claims WHERE ids_base IN "
+                "(SELECT ids_base FROM claims WHERE ids_base < ? ORDER BY ids_base LIMIT ?)",
+                (_time_prefix(before_ms), limit),
+            ).rowcount
+
+
+def _time_prefix(at_ms: int) -> str:
+    """Return the smallest ids_base of that time: bases sort by time (kernel/ids.py)."""
+    text = f"{at_ms:012x}"
+    return f"{text[:8]}-{text[8:]}"
+
+
+def _stored_claim(connection: sqlite3.Connection, claim: Claim) -> ClaimState:
+    sql = f"SELECT {_CLAIM_COLUMNS} FROM claims WHERE account_id = ? AND endpoint = ? AND key = ?"
+    row = connection.execute(sql, (claim.account_id, claim.endpoint, claim.key)).fetchone()
+    if row is None:  # INSERT OR IGNORE also ignores a second ids_base: a hash collision
+        raise TransportError("log", "two keys made the same ids; use another key")
+    return _state(row)
+
+
+def _state(row: tuple) -> ClaimState:
+    claim = Claim(*row[:6])
+    answer = None if row[8] is None else (row[8], row[9])
+    return ClaimState(claim, False, True, row[6], row[7], answer)

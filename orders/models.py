@@ -1,0 +1,172 @@
+"""Tables of the orders app. DO NOT write them from anywhere but orders/adapters: all but Claim are a
+projection of the event log, and the projector is their only writer. DO NOT add an index without
+`manage.py bench batch` before and after: every one is paid for by every order.
+"""
+
+from django.db import models
+
+
+class Claim(models.Model):
+    """An idempotency key of a product whose log is Kafka (adapters/claims.py); default database."""
+
+    account_id = models.CharField(max_length=36)
+    endpoint = models.CharField(max_length=32)
+    key = models.CharField(max_length=255)
+    fingerprint = models.BinaryField()
+    ids_base = models.CharField(max_length=32, unique=True)
+    at_ms = models.BigIntegerField()
+    done = models.BooleanField(default=False)
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    answer_status = models.IntegerField(null=True)
+    answer_body = models.BinaryField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("account_id", "endpoint", "key"), name="one_claim"),
+        )
+
+
+class Order(models.Model):
+    """kernel.ports.OrderRow. event_seqs: comma-separated account_seqs, oldest first."""
+
+    order_id = models.CharField(max_length=36)
+    account_id = models.CharField(max_length=36)
+    client_order_id = models.CharField(max_length=261)
+    symbol = models.CharField(max_length=24)
+    side = models.CharField(max_length=4)
+    type = models.CharField(max_length=20)
+    time_in_force = models.CharField(max_length=3)
+    quantity_lots = models.BigIntegerField()
+    price_ticks = models.BigIntegerField()
+    cap_ticks = models.BigIntegerField()
+    status = models.CharField(max_length=16)
+    cum_lots = models.BigIntegerField()
+    cost = models.BigIntegerField()
+    fee = models.BigIntegerField()
+    rejected_by = models.CharField(max_length=5)
+    reason = models.CharField(max_length=40)
+    late_fill = models.BooleanField()
+    overfilled = models.BooleanField()
+    version = models.IntegerField()
+    last_seq = models.BigIntegerField()
+    created_ns = models.BigIntegerField()
+    updated_ns = models.BigIntegerField()
+    actor = models.CharField(max_length=64)
+    event_seqs = models.TextField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("account_id", "order_id"), name="order_of_account"),
+        )
+        indexes = (
+            models.Index(fields=("account_id", "client_order_id"), name="order_client_id"),
+            # The few that are open, out of the millions that were.
+            models.Index(
+                fields=("account_id",),
+                name="order_open",
+                condition=models.Q(
+                    status__in=("NEW", "ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL")
+                ),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.order_id
+
+
+class Fill(models.Model):
+    """kernel.ports.FillRow."""
+
+    account_id = models.CharField(max_length=36)
+    seq = models.BigIntegerField()
+    order_id = models.CharField(max_length=36)
+    trade_id = models.CharField(max_length=80)
+    venue = models.CharField(max_length=16)
+    symbol = models.CharField(max_length=24)
+    side = models.CharField(max_length=4)
+    lots = models.BigIntegerField()
+    ticks = models.BigIntegerField()
+    fee = models.BigIntegerField()
+    liquidity = models.CharField(max_length=5)
+    at_ns = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("account_id", "seq"), name="fill_of_account"),)
+
+
+class Position(models.Model):
+    """kernel.ports.PositionRow."""
+
+    account_id = models.CharField(max_length=36)
+    symbol = models.CharField(max_length=24)
+    net_lots = models.BigIntegerField()
+    cost = models.BigIntegerField()
+    realized = models.BigIntegerField()
+    seq = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("account_id", "symbol"), name="position"),)
+
+
+class Balance(models.Model):
+    """kernel.ports.BalanceRow."""
+
+    account_id = models.CharField(max_length=36)
+    asset = models.CharField(max_length=12)
+    free = models.BigIntegerField()
+    locked = models.BigIntegerField()
+    fees = models.BigIntegerField()
+    venue = models.BigIntegerField()
+    external = models.BigIntegerField()
+    seq = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("account_id", "asset"), name="balance"),)
+
+
+class Chunk(models.Model):
+    """kernel.ports.Chunk."""
+
+    stream = models.CharField(max_length=36)
+    first_seq = models.BigIntegerField()
+    last_seq = models.BigIntegerField()
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    body = models.BinaryField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("partition", "offset"), name="chunk_of_command"),
+            models.UniqueConstraint(fields=("stream", "first_seq"), name="chunk_of_stream"),
+        )
+
+
+class Progress(models.Model):
+    """kernel.ports.Progress: written in the transaction of what it tells."""
+
+    partition = models.IntegerField(primary_key=True)
+    next_offset = models.BigIntegerField()
+    last_command = models.BigIntegerField()
+
+
+class Owner(models.Model):
+    """The partition's epoch: who has the newest one may write its snapshots."""
+
+    partition = models.IntegerField(primary_key=True)
+    epoch = models.BigIntegerField()
+
+
+class Snapshot(models.Model):
+    """kernel.ports.Snapshot."""
+
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    state = models.BinaryField()
+    state_hash = models.CharField(max_length=64)
+    epoch = models.BigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("partition", "offset"), name="snapshot_at"),
+        )

@@ -1,0 +1,235 @@
+"""The projector: events in, rows out. Everything that is shown was written here.
+
+Rules of this file:
+- An event seen twice changes nothing: whole batches at or below `last_command` are skipped, rows
+  are guarded by version or seq besides.
+- An event missing before this one (prev_offset) stops the process: a gap is never shown as truth.
+- One write a poll and partition: what happened to one order within it is one row.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from oms_project.adapters.crash import crash
+from oms_project.adapters.loop import Poison
+from oms_project.kernel import ports as p
+from oms_project.kernel import wire
+from oms_project.kernel.errors import BadRecordError, GapError
+from oms_project.kernel.words import Liquidity, Status
+from orders.domain import events as e
+
+GROUP: Final = "oms-projector"
+RECORDS_MAX: Final = 256
+WAIT_MS: Final = 20
+
+_json = msgspec.json.Encoder().encode
+
+
+class Fold:
+    """What the events of one partition and poll come to."""
+
+    def __init__(self) -> None:
+        self.fresh: dict[str, p.OrderRow] = {}
+        self.updates: dict[str, p.OrderUpdate] = {}
+        self.fills: list[p.FillRow] = []
+        self.positions: dict[tuple[str, str], p.PositionRow] = {}
+        self.balances: dict[tuple[str, str], p.BalanceRow] = {}
+        self.accounts: dict[str, p.AccountRow] = {}
+        self.instruments: dict[str, p.InstrumentRow] = {}
+        self.chunks: list[p.Chunk] = []
+
+    def add(self, batch: e.EventBatch, body: bytes) -> None:
+        """Fold one command's events in; *body* is the record as it stands in the log."""
+        seq = batch.first_seq
+        for event in batch.events:
+            fold = _FOLDS.get(type(event))
+            if fold is not None:
+                fold(self, batch, event, seq)
+            seq += 1
+        self.chunks.append(
+            p.Chunk(batch.stream, batch.first_seq, seq - 1, batch.partition, batch.offset, body)
+        )
+
+    def order(self, batch: e.EventBatch, event: e._OrderEvent, seq: int) -> p.OrderRow | p.OrderUpdate:
+        """Return the row of the event's order with what all order events carry."""
+        order_id = event.order_id
+        row = self.fresh.get(order_id) or self.updates.get(order_id)
+        if row is None:
+            row = self.updates[order_id] = p.OrderUpdate(
+                order_id, batch.stream, event.status, event.cum_lots, event.cost, event.fee,
+                "", "", False, False, event.version, seq, batch.at_ns, (seq,),
+            )  # fmt: skip
+            return row
+        row.status = event.status
+        row.cum_lots = event.cum_lots
+        row.cost = event.cost
+        row.fee = event.fee
+        row.version = event.version
+        row.last_seq = seq
+        row.updated_ns = batch.at_ns
+        row.event_seqs = (*row.event_seqs, seq)
+        return row
+
+    def changes(self, partition: int, next_offset: int, last_command: int) -> p.Changes:
+        return p.Changes(
+            partition, next_offset, last_command, list(self.fresh.values()),
+            list(self.updates.values()), self.fills, list(self.positions.values()),
+            list(self.balances.values()), self.chunks,
+        )  # fmt: skip
+
+
+def _routed(fold: Fold, batch: e.EventBatch, event: e.OrderRouted, seq: int) -> None:
+    fold.fresh[event.order_id] = p.OrderRow(
+        order_id=event.order_id, account_id=batch.stream, client_order_id=event.client_order_id,
+        symbol=event.symbol, side=event.side, type=event.type,
+        time_in_force=event.time_in_force, quantity_lots=event.lots, price_ticks=event.ticks,
+        cap_ticks=event.cap_ticks, status=Status.NEW, version=1, last_seq=seq,
+        created_ns=batch.at_ns, updated_ns=batch.at_ns, actor=batch.actor, event_seqs=(seq,),
+    )  # fmt: skip
+
+
+def _denied(fold: Fold, batch: e.EventBatch, event: e.OrderDenied, seq: int) -> None:
+    fold.fresh[event.order_id] = p.OrderRow(
+        order_id=event.order_id, account_id=batch.stream, client_order_id=event.client_order_id,
+        symbol=event.symbol, side=event.side, type=event.type,
+        time_in_force=event.time_in_force, quantity_lots=event.lots, price_ticks=event.ticks,
+        cap_ticks=0, status=Status.REJECTED, rejected_by="oms", reason=event.reason, version=1,
+        last_seq=seq, created_ns=batch.at_ns, updated_ns=batch.at_ns, actor=batch.actor,
+        event_seqs=(seq,),
+    )  # fmt: skip
+
+
+def _moved(fold: Fold, batch: e.EventBatch, event: e._OrderEvent, seq: int) -> None:
+    fold.order(batch, event, seq)
+
+
+def _cancel_rejected(fold: Fold, batch: e.EventBatch, event: e.CancelRejected, seq: int) -> None:
+    if event.version:
+        fold.order(batch, event, seq)
+
+
+def _rejected(fold: Fold, batch: e.EventBatch, event: e.OrderRejected, seq: int) -> None:
+    row = fold.order(batch, event, seq)
+    row.rejected_by = "venue"
+    row.reason = event.reason
+
+
+def _canceled(fold: Fold, batch: e.EventBatch, event: e.OrderCanceled, seq: int) -> None:
+    row = fold.order(batch, event, seq)
+    row.reason = event.reason
+    row.late_fill = row.late_fill or event.late
+
+
+def _filled(fold: Fold, batch: e.EventBatch, event: e.OrderFilled, seq: int) -> None:
+    row = fold.order(batch, event, seq)
+    row.late_fill = row.late_fill or event.late
+    row.overfilled = row.overfilled or event.overfilled
+    fold.fills.append(
+        p.FillRow(
+            batch.stream, seq, event.order_id, event.trade_id, event.venue, event.symbol,
+            event.side, event.lots, event.ticks, event.fill_fee,
+            Liquidity.MAKER if event.maker else Liquidity.TAKER, batch.at_ns,
+        )
+    )  # fmt: skip
+
+
+def _position(fold: Fold, batch: e.EventBatch, event: e.PositionChanged, seq: int) -> None:
+    fold.positions[batch.stream, event.symbol] = p.PositionRow(
+        batch.stream, event.symbol, event.net_lots, event.cost, event.realized, seq
+    )
+
+
+def _balance(fold: Fold, batch: e.EventBatch, event: e.BalanceChanged, seq: int) -> None:
+    fold.balances[batch.stream, event.asset] = p.BalanceRow(
+        batch.stream, event.asset, event.free, event.locked, event.fees, event.venue,
+        event.external, seq,
+    )  # fmt: skip
+
+
+def _account(fold: Fold, batch: e.EventBatch, event: e.AccountChanged, seq: int) -> None:
+    fold.accounts[batch.stream] = p.AccountRow(
+        batch.stream, event.name, event.state, _json(event.limits).decode(), seq
+    )
+
+
+def _instrument(fold: Fold, batch: e.EventBatch, event: e.InstrumentChanged, seq: int) -> None:
+    instrument = event.instrument
+    fold.instruments[instrument.symbol] = p.InstrumentRow(
+        instrument.symbol, instrument.state, _json(instrument).decode(), batch.at_ns,
+        batch.partition, batch.offset,
+    )  # fmt: skip
+
+
+_FOLDS: Final[dict[type, Callable]] = {
+    e.OrderRouted: _routed,
+    e.OrderDenied: _denied,
+    e.OrderAccepted: _moved,
+    e.OrderRejected: _rejected,
+    e.OrderFilled: _filled,
+    e.OrderCancelRequested: _moved,
+    e.OrderCanceled: _canceled,
+    e.CancelRejected: _cancel_rejected,
+    e.PositionChanged: _position,
+    e.BalanceChanged: _balance,
+    e.AccountChanged: _account,
+    e.InstrumentChanged: _instrument,
+}
+
+
+class Projector:
+    """A loop.Handler over oms.events."""
+
+    def __init__(self, store: p.OrderStore, reference: p.Reference) -> None:
+        self._store = store
+        self._reference = reference
+        self._last_command: dict[int, int] = {}
+
+    def take(self, partition: int) -> int:
+        """Go on from where the store is: its progress is written with its rows."""
+        progress = self._store.progress(partition)
+        self._last_command[partition] = progress.last_command
+        return progress.next_offset
+
+    def lose(self, partition: int) -> None:
+        self._last_command.pop(partition, None)
+
+    def tick(self) -> None:
+        """Nothing is due by time."""
+
+    def handle(self, records: Sequence[p.StoredRecord]) -> Sequence[Poison]:
+        poison: list[Poison] = []
+        by_partition: dict[int, list[p.StoredRecord]] = {}
+        for record in records:
+            by_partition.setdefault(record.partition, []).append(record)
+        for partition, own in by_partition.items():
+            poison += self._project(partition, own)
+        return poison
+
+    def _project(self, partition: int, records: Sequence[p.StoredRecord]) -> list[Poison]:
+        fold = Fold()
+        poison: list[Poison] = []
+        last_command = self._last_command[partition]
+        for record in records:
+            try:
+                envelope = wire.open_envelope(record.value, e.SCHEMA)
+                batch = wire.read_body(e.decoder, envelope)
+            except BadRecordError as error:
+                poison.append(Poison(record, error))
+                continue
+            if batch.offset <= last_command:
+                continue  # sent again by an engine that crashed, or by one that was fenced
+            if batch.prev_offset != last_command:
+                raise GapError(
+                    f"partition {partition}: events of command {batch.prev_offset} come before "
+                    f"{batch.offset}, {last_command} is stored"
+                )
+            fold.add(batch, record.value)
+            last_command = batch.offset
+        crash("projector.before_apply")
+        self._reference.apply(list(fold.accounts.values()), list(fold.instruments.values()))
+        self._store.apply(fold.changes(partition, records[-1].offset + 1, last_command))
+        crash("projector.after_apply")
+        self._last_command[partition] = last_command
+        return poison
