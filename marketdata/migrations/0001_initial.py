@@ -14,15 +14,11 @@ class Migration(migrations.Migration):
                 ("state", models.CharField(max_length=16)),
                 (
                     "spec",
-                    models.TextField(
-                        help_text="JSON of marketdata.domain.instrument.Instrument"
-                    ),
+                    models.TextField(help_text="JSON of marketdata.domain.instrument.Instrument"),
                 ),
                 (
                     "at_ns",
-                    models.BigIntegerField(
-                        help_text="nanoseconds since 1970 UTC of the command"
-                    ),
+                    models.BigIntegerField(help_text="nanoseconds since 1970 UTC of the command"),
                 ),
                 ("partition", models.IntegerField(default=0)),
                 ("offset", models.BigIntegerField(blank=True, null=True)),

@@ -1,9 +1,10 @@
 """Publish market data: a seeded simulation or a replayed capture."""
 
 import argparse
+import contextlib
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +67,33 @@ class Command(BaseCommand):
             source = _feed(options)
         except ValueError as error:
             raise CommandError(str(error)) from error
-        stop = threading.Event()
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stop.set())
         self.stdout.write(f"publishing {source.name} prices every {interval_ms} ms")
-        records = feed.run(
-            source,
-            wiring.log(),
-            wiring.clock(),
-            stop,
-            interval_ms=interval_ms,
-            steps_max=steps_max,
-        )
+        with _stopped_by_signals() as stop:
+            records = feed.run(
+                source,
+                wiring.log(),
+                wiring.clock(),
+                stop,
+                interval_ms=interval_ms,
+                steps_max=steps_max,
+            )
         self.stdout.write(f"stopped after {records} records")
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and Ctrl-C set; put the old handlers back afterwards."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may set handlers: the owner of this one stops us
+        return
+    numbers_caught = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers_caught]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers_caught, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _feed(options: Mapping[str, Any]) -> Feed:

@@ -1,0 +1,95 @@
+"""What the OpenAPI schema says about the answers of this app. Documentation only: built elsewhere."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class InstrumentSchema(serializers.Serializer[Any]):
+    """A traded pair. A filter that is null is off; rates are fractions ("0.001" is 0.1 %)."""
+
+    symbol = serializers.CharField()
+    base = serializers.CharField()
+    quote = serializers.CharField()
+    state = serializers.ChoiceField(choices=["TRADING", "HALTED", "DELISTED"])
+    in_force = serializers.BooleanField(help_text="False until the engine has taken it over.")
+    tick_size = serializers.CharField()
+    lot_size = serializers.CharField()
+    quantity_min = serializers.CharField(allow_null=True)
+    quantity_max = serializers.CharField(allow_null=True)
+    notional_min = serializers.CharField(allow_null=True)
+    notional_max = serializers.CharField(allow_null=True)
+    price_collar = serializers.CharField()
+    market_cap = serializers.CharField()
+    taker_fee = serializers.CharField()
+    maker_fee = serializers.CharField()
+    mark_age_max_ms = serializers.IntegerField()
+
+    class Meta:
+        ref_name = "Instrument"
+
+
+class InstrumentsSchema(serializers.Serializer[Any]):
+    results = InstrumentSchema(many=True)
+
+    class Meta:
+        ref_name = "Instruments"
+
+
+class TickerSchema(serializers.Serializer[Any]):
+    """Best prices, the mark and the last 24 hours. Null: not known."""
+
+    symbol = serializers.CharField()
+    last = serializers.CharField(allow_null=True)
+    bid = serializers.CharField(allow_null=True)
+    bid_quantity = serializers.CharField(allow_null=True)
+    ask = serializers.CharField(allow_null=True)
+    ask_quantity = serializers.CharField(allow_null=True)
+    mark = serializers.CharField(allow_null=True)
+    open_24h = serializers.CharField(allow_null=True)
+    high_24h = serializers.CharField(allow_null=True)
+    low_24h = serializers.CharField(allow_null=True)
+    volume_24h = serializers.CharField()
+    change_24h_percent = serializers.CharField(allow_null=True)
+    venues = serializers.ListField(child=serializers.CharField())
+    stale = serializers.BooleanField()
+    at = serializers.DateTimeField()
+
+    class Meta:
+        ref_name = "Ticker"
+
+
+class BookSchema(serializers.Serializer[Any]):
+    """The consolidated book: [price, quantity] texts, best first."""
+
+    symbol = serializers.CharField()
+    seq = serializers.IntegerField()
+    bids = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    asks = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    checksum = serializers.IntegerField(help_text="CRC32 over the top ten of each side.")
+    venues = serializers.ListField(child=serializers.CharField())
+    stale = serializers.BooleanField()
+    at = serializers.DateTimeField()
+
+    class Meta:
+        ref_name = "Book"
+
+
+class TradeSchema(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    venue = serializers.CharField()
+    price = serializers.CharField()
+    quantity = serializers.CharField()
+    taker_side = serializers.ChoiceField(choices=["buy", "sell"])
+    at = serializers.DateTimeField()
+
+    class Meta:
+        ref_name = "PublicTrade"
+
+
+class TradesSchema(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    results = TradeSchema(many=True)
+
+    class Meta:
+        ref_name = "PublicTrades"
