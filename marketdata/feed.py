@@ -7,20 +7,18 @@ told once; they stay with us until the log has surely taken them, and readers dr
 import threading
 from typing import Final
 
-import msgspec
 import structlog
 
+from marketdata.adapters import price_records
 from marketdata.domain.aggregate import Consolidator
 from marketdata.domain.freshness import NS_PER_MS, STALE_MS
 from marketdata.domain.mark import SetMarks
-from marketdata.domain.prices import Prices
 from marketdata.domain.quote import Feed
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, GapError, TransportError, UnknownOutcomeError
 from oms_project.kernel.ports import Clock, Log, Record
 from oms_project.kernel.words import Topic
 
-PRICES_PARTITION: Final = 0
 INTERVAL_MS: Final = 200
 MARK_INTERVAL_MS: Final = 500
 BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
@@ -29,16 +27,6 @@ TRIM_EVERY: Final = 500
 """Records published between two looks at what can be trimmed."""
 
 _logger = structlog.get_logger(__name__)
-_prices_decoder = msgspec.msgpack.Decoder(Prices)
-
-
-def decode_prices(value: bytes) -> Prices:
-    """Return the prices in a record's value.
-
-    Raises:
-        BadRecordError: the record is something else.
-    """
-    return wire.read_body(_prices_decoder, wire.open_envelope(value, "prices"))
 
 
 class Publisher:
@@ -79,21 +67,19 @@ class Publisher:
 
     def _resume(self) -> None:
         """Go on from the newest record, so that seqs keep growing over a restart."""
-        end = self._log.end_offset(Topic.PRICES, PRICES_PARTITION)
+        end = self._log.end_offset(Topic.PRICES, price_records.PARTITION)
         try:
-            records = self._log.read(Topic.PRICES, PRICES_PARTITION, max(end - 1, 0), 1)
+            records = self._log.read(Topic.PRICES, price_records.PARTITION, max(end - 1, 0), 1)
             if records:
-                self._book.resume(decode_prices(records[-1].value))
+                self._book.resume(price_records.decode(records[-1].value))
         except (BadRecordError, GapError) as error:
             _logger.warning("prices_start_anew", reason=str(error))
         self._resumed = True
 
     def _publish_prices(self, now_ns: int) -> None:
         prices = self._book.prices(now_ns)
-        value = wire.seal(
-            "prices", prices, id=f"prices:{now_ns}", at_ns=now_ns, actor=f"feed:{self._feed.name}"
-        )
-        self._log.append(Topic.PRICES, [Record(PRICES_PARTITION, "", value)])
+        record = price_records.record(prices, at_ns=now_ns, actor=f"feed:{self._feed.name}")
+        self._log.append(Topic.PRICES, [record])
         self._book.published()
         self.published += 1
         if self.published % TRIM_EVERY == 0:
@@ -114,9 +100,9 @@ class Publisher:
         self._log.append(Topic.COMMANDS, [Record(number, "", value) for number in partitions])
 
     def _trim(self) -> None:
-        end = self._log.end_offset(Topic.PRICES, PRICES_PARTITION)
+        end = self._log.end_offset(Topic.PRICES, price_records.PARTITION)
         if end > KEEP_RECORDS:
-            self._log.trim(Topic.PRICES, PRICES_PARTITION, end - KEEP_RECORDS)
+            self._log.trim(Topic.PRICES, price_records.PARTITION, end - KEEP_RECORDS)
 
 
 def run(

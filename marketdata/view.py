@@ -16,9 +16,9 @@ from typing import Final
 import msgspec
 import structlog
 
+from marketdata.adapters import price_records
 from marketdata.domain.freshness import NS_PER_MS
 from marketdata.domain.prices import SymbolPrices, Trade
-from marketdata.feed import PRICES_PARTITION, decode_prices
 from oms_project.kernel.errors import BadRecordError, GapError, TransportError
 from oms_project.kernel.ports import Clock, Log, StoredRecord
 from oms_project.kernel.words import Topic
@@ -118,15 +118,15 @@ class PriceView:
 
     def _read(self) -> list[StoredRecord]:
         """Return the new records; go on near the end if we are new, far behind, or past a gap."""
-        end = self._log.end_offset(Topic.PRICES, PRICES_PARTITION)
+        end = self._log.end_offset(Topic.PRICES, price_records.PARTITION)
         behind = self._next is None or end - self._next > READ_MAX or end < self._next
         if behind:
-            first = self._log.first_offset(Topic.PRICES, PRICES_PARTITION)
+            first = self._log.first_offset(Topic.PRICES, price_records.PARTITION)
             self._next = max(first, end - BEGIN_RECORDS)
         if self._next is None or end == self._next:
             return []
         try:
-            records = self._log.read(Topic.PRICES, PRICES_PARTITION, self._next, READ_MAX)
+            records = self._log.read(Topic.PRICES, price_records.PARTITION, self._next, READ_MAX)
         except GapError:
             self._next = None  # trimmed meanwhile: begin again with the next look
             return []
@@ -136,7 +136,7 @@ class PriceView:
 
     def _take(self, record: StoredRecord) -> bool:
         try:
-            prices = decode_prices(record.value)
+            prices = price_records.decode(record.value)
         except BadRecordError as error:
             _logger.warning("price_record_unreadable", offset=record.offset, reason=str(error))
             return False
