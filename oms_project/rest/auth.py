@@ -37,9 +37,7 @@ class DoorAuthentication(BaseAuthentication):
         except AccessError:
             return None  # an old cookie is no credential: a public view still answers
         if access.csrf_reason(request._request) is not None:
-            raise ProblemError(
-                "csrf_failed", "A session needs a CSRF token and our own Origin."
-            )
+            raise ProblemError("csrf_failed", "A session needs a CSRF token and our own Origin.")
         return principal
 
     def authenticate_header(self, request: Request) -> str:

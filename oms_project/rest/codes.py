@@ -30,7 +30,7 @@ class Code(msgspec.Struct, frozen=True):
     outcome: Outcome = Outcome.NONE
 
 
-_TABLE: Final = (
+TABLE: Final = (
     # The bytes cannot be read.
     Code("malformed_json", 400, "The body is not JSON"),
     Code("empty_body", 400, "The body is empty"),
@@ -92,17 +92,15 @@ _TABLE: Final = (
     Code("rate_limited", 429, "Too many requests", retryable=True),
     # Our own fault.
     Code("internal_error", 500, "Something broke on our side", True, Outcome.UNKNOWN),
-    Code(
-        "durable_log_unavailable", 503, "The log does not answer", True, Outcome.UNKNOWN
-    ),
+    Code("durable_log_unavailable", 503, "The log does not answer", True, Outcome.UNKNOWN),
     Code("idempotency_store_unavailable", 503, "The claim store does not answer", True),
     Code("store_unavailable", 503, "The store does not answer", retryable=True),
+    Code("market_data_stale", 503, "There is no price of it yet", retryable=True),
 )
 
-CODES: Final[Mapping[str, Code]] = MappingProxyType({row.code: row for row in _TABLE})
-assert len(CODES) == len(_TABLE), "a code stands in the catalogue once"
+CODES: Final[Mapping[str, Code]] = MappingProxyType({row.code: row for row in TABLE})
 
-_ENTRIES: Final[Mapping[str, str]] = MappingProxyType(
+ENTRY_CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "required": "The field is missing",
         "unknown_field": "There is no such field",
@@ -126,7 +124,6 @@ _ENTRIES: Final[Mapping[str, str]] = MappingProxyType(
         "duplicate_client_order_id": "The client_order_id stands twice in the batch",
     }
 )
-ENTRY_CODES: Final = _ENTRIES
 """Codes of single fields, in `errors[].code` of a 422. Code -> what it says."""
 
 BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.request import Request
+
+from oms_project.rest.parsers import body_of
 
 
 class Text(serializers.CharField):
@@ -32,3 +35,15 @@ class Body(serializers.Serializer[Any]):
                 }
                 raise serializers.ValidationError(errors)
         return super().to_internal_value(data)
+
+
+def valid(kind: type[Body], request: Request) -> dict[str, Any]:
+    """Return the fields of the request's body.
+
+    Raises:
+        ProblemError, ValidationError: a body that cannot be read, or is not a *kind*.
+    """
+    body = kind(data=body_of(request))
+    body.is_valid(raise_exception=True)
+    fields: dict[str, Any] = body.validated_data
+    return fields

@@ -19,6 +19,7 @@ from oms_project.rest.codes import BY_STATUS
 from oms_project.rest.problem import (
     CONTENT_TYPE,
     Problem,
+    answer_to,
     from_exception,
     is_api,
     server_error,
@@ -50,13 +51,15 @@ def problems(get_response: Get) -> Get | Callable[[HttpRequest], Awaitable[Any]]
 
 
 def process_exception(request: HttpRequest, exc: Exception) -> HttpResponseBase | None:
-    """A view's exception, before Django's debug page sees it."""
-    if not is_api(request.path):
-        return None
+    """A view's exception, before Django's debug page sees it; a page's bug is left to Django."""
     problem = from_exception(exc)
     if problem is None:
-        return _escaped(request, exc)
-    return to_http(problem, request)
+        return _escaped(request, exc) if is_api(request.path) else None
+    if problem.status >= 500:
+        log.error("request_failed", code=problem.code, path=request.path, exc_info=exc)
+    elif not is_api(request.path):
+        return None
+    return answer_to(request, problem)
 
 
 def _begin(request: HttpRequest) -> dict[str, str]:
@@ -66,9 +69,7 @@ def _begin(request: HttpRequest) -> dict[str, str]:
 
 
 def _escaped(request: HttpRequest, exc: Exception) -> HttpResponseBase:
-    log.error(
-        "unhandled_exception", method=request.method, path=request.path, exc_info=exc
-    )
+    log.error("unhandled_exception", method=request.method, path=request.path, exc_info=exc)
     return server_error(request)
 
 

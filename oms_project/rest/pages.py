@@ -22,9 +22,7 @@ def error_page(request: HttpRequest, status: int, title: str) -> HttpResponse:
     # Where something broke, the page asks nothing of the session or the database.
     whole = request if status < 500 else None
     try:
-        html = render_to_string(
-            [f"errors/{status}.html", "errors/error.html"], context, whole
-        )
+        html = render_to_string([f"errors/{status}.html", "errors/error.html"], context, whole)
     except (TemplateDoesNotExist, TemplateSyntaxError, DatabaseError):
         html = _PLAIN.format(**{key: escape(value) for key, value in context.items()})
     return HttpResponse(html, status=status)

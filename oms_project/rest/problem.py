@@ -105,9 +105,7 @@ class ProblemError(drf.APIException):
 def invalid_query(name: str, detail: str) -> ProblemError:
     """Return the 400 that names a query parameter."""
     entry = Entry(f"?{name}", "invalid", detail)
-    return ProblemError(
-        Problem("invalid_query_parameter", f"{name}: {detail}", (entry,))
-    )
+    return ProblemError(Problem("invalid_query_parameter", f"{name}: {detail}", (entry,)))
 
 
 # ------------------------------------------------------------------ what others raise
@@ -145,14 +143,10 @@ def from_exception(exc: Exception) -> Problem | None:
             seconds = str(max(1, int(exc.wait or 1)))
             return Problem("rate_limited", headers={"Retry-After": seconds})
         case drf.ValidationError():
-            return Problem(
-                "validation_error", errors=tuple(_entries(exc.get_full_details(), ""))
-            )
+            return Problem("validation_error", errors=tuple(_entries(exc.get_full_details(), "")))
     for kind, code in _SIMPLE:
         if isinstance(exc, kind):
-            return Problem(
-                code, headers=_CHALLENGE if CODES[code].status == 401 else _NO_HEADERS
-            )
+            return Problem(code, headers=_CHALLENGE if CODES[code].status == 401 else _NO_HEADERS)
     if isinstance(exc, drf.APIException):
         return Problem(BY_STATUS.get(exc.status_code, "bad_request"))
     return None
@@ -190,7 +184,7 @@ def _entries(details: Any, pointer: str) -> Iterable[Entry]:
     """Flatten DRF's nested error details into one entry a message."""
     if isinstance(details, dict) and isinstance(details.get("message"), str):
         code = details.get("code", "invalid")
-        yield Entry(pointer, _DRF_CODES.get(code, code), details["message"])
+        yield Entry(pointer, _DRF_CODES.get(code, str(code)), str(details["message"]))
     elif isinstance(details, dict):
         for name, inner in details.items():
             yield from _entries(
@@ -221,9 +215,7 @@ def to_http(problem: Problem, request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def exception_handler(
-    exc: Exception, context: Mapping[str, Any]
-) -> Response | HttpResponse | None:
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | HttpResponse | None:
     """DRF's hook: every exception of a view becomes a problem; a bug goes on to the middleware."""
     problem = from_exception(exc)
     if problem is None:
@@ -238,7 +230,8 @@ def exception_handler(
 
 
 # ------------------------------------------------------------------ Django's own error views
-def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+def answer_to(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Return the problem as JSON below the API, as a page elsewhere."""
     if is_api(request.path):
         return to_http(problem, request)
     return pages.error_page(request, problem.status, CODES[problem.code].title)
@@ -248,24 +241,24 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: a host name we do not serve, a body too big, a cookie out of shape."""
     problem = from_exception(exception)
     usable = problem is not None and problem.status < 500
-    return _answer(request, problem if usable and problem else Problem("bad_request"))
+    return answer_to(request, problem if usable and problem else Problem("bad_request"))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler403."""
-    return _answer(request, Problem("permission_denied"))
+    return answer_to(request, Problem("permission_denied"))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404."""
-    return _answer(request, NOT_FOUND)
+    return answer_to(request, NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: says nothing about what broke; the log does."""
-    return _answer(request, Problem("internal_error"))
+    return answer_to(request, Problem("internal_error"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW."""
-    return _answer(request, Problem("csrf_failed"))
+    return answer_to(request, Problem("csrf_failed"))

@@ -9,14 +9,10 @@ from oms_project.rest.codes import CODES, Outcome
 
 
 class EntrySerializer(serializers.Serializer[Any]):
-    pointer = serializers.CharField(
-        help_text="RFC 6901 pointer to the field, or ?name of a query."
-    )
+    pointer = serializers.CharField(help_text="RFC 6901 pointer to the field, or ?name of a query.")
     code = serializers.CharField()
     detail = serializers.CharField(required=False)
-    index = serializers.IntegerField(
-        required=False, help_text="Of the order in a batch."
-    )
+    index = serializers.IntegerField(required=False, help_text="Of the order in a batch.")
 
     class Meta:
         ref_name = "ProblemEntry"
@@ -44,9 +40,7 @@ def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     """Return the error answers of an operation, for `extend_schema(responses=...)`."""
     made = {}
     for status in statuses:
-        codes = ", ".join(
-            f"`{row.code}`" for row in CODES.values() if row.status == status
-        )
+        codes = ", ".join(f"`{row.code}`" for row in CODES.values() if row.status == status)
         answer = OpenApiResponse(ProblemSerializer, description=f"One of {codes}.")
         made[status, "application/problem+json"] = answer
     return made

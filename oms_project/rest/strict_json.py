@@ -52,9 +52,7 @@ def read_object(body: bytes) -> dict[str, Any] | Problem:
     value = read(body)
     if isinstance(value, dict | Problem):
         return value
-    return Problem(
-        "validation_error", errors=(Entry("", "wrong_type", "Not a JSON object."),)
-    )
+    return Problem("validation_error", errors=(Entry("", "wrong_type", "Not a JSON object."),))
 
 
 def _count_keys(value: Any) -> int | Problem:
@@ -70,13 +68,9 @@ def _count_keys(value: Any) -> int | Problem:
             if type(node) is dict:
                 keys += len(node)
                 if len(node) > KEYS_MAX:
-                    return Problem(
-                        "bad_request", f"More than {KEYS_MAX} keys in one object."
-                    )
+                    return Problem("bad_request", f"More than {KEYS_MAX} keys in one object.")
                 inner = node.values()
-            below += [
-                item for item in inner if type(item) is dict or type(item) is list
-            ]
+            below += [item for item in inner if type(item) is dict or type(item) is list]
         level = below
     return Problem("json_too_deep", f"More than {DEPTH_MAX} levels.") if level else keys
 
@@ -148,9 +142,7 @@ def check_headers(headers: Mapping[bytes, bytes]) -> Problem | None:
     """Return what is wrong with the headers of a request that carries a JSON body."""
     found = headers.get(b"content-type", b"")
     if found != b"application/json" and not _is_json(found):
-        return Problem(
-            "unsupported_media_type", "Content-Type must be application/json."
-        )
+        return Problem("unsupported_media_type", "Content-Type must be application/json.")
     if headers.get(b"content-encoding"):
         return Problem("unsupported_content_encoding", "Send the body as it is.")
     return check_accept(headers)
@@ -159,11 +151,7 @@ def check_headers(headers: Mapping[bytes, bytes]) -> Problem | None:
 def check_accept(headers: Mapping[bytes, bytes]) -> Problem | None:
     """Return not_acceptable if the client takes neither JSON nor anything like it."""
     accept = headers.get(b"accept", b"*/*")
-    if (
-        accept in _ANSWERED
-        or not accept.strip()
-        or any(map(_takes_json, accept.split(b",")))
-    ):
+    if accept in _ANSWERED or not accept.strip() or any(map(_takes_json, accept.split(b","))):
         return None
     return Problem("not_acceptable", "Accept must allow application/json.")
 

@@ -13,7 +13,7 @@ from oms_project.access import principal, tokens
 from oms_project.adapters.clock import SystemClock
 from oms_project.rest import times
 from oms_project.rest.codes import CODES, ENTRY_CODES
-from oms_project.rest.fields import Body, Text
+from oms_project.rest.fields import Body, Text, valid
 from oms_project.rest.schema import problems
 
 PASSWORD_CHARS_MAX: Final = 256
@@ -53,7 +53,7 @@ class LoginView(OpenView):
         responses={200: PairSerializer, **problems(400, 401, 415, 422, 429)},
     )
     def post(self, request: Request) -> Response:
-        body = _valid(self.LoginBody, request)
+        body = valid(self.LoginBody, request)
         pair = tokens.login(request._request, body["username"], body["password"])
         return _pair(pair)
 
@@ -68,7 +68,7 @@ class RefreshView(OpenView):
         responses={200: PairSerializer, **problems(400, 401, 415, 422)},
     )
     def post(self, request: Request) -> Response:
-        return _pair(tokens.refresh(_valid(RefreshBody, request)["refresh"]))
+        return _pair(tokens.refresh(valid(RefreshBody, request)["refresh"]))
 
 
 class LogoutView(OpenView):
@@ -81,7 +81,7 @@ class LogoutView(OpenView):
         responses={204: None, **problems(400, 401, 415, 422)},
     )
     def post(self, request: Request) -> Response:
-        tokens.logout(_valid(RefreshBody, request)["refresh"])
+        tokens.logout(valid(RefreshBody, request)["refresh"])
         principal.forget_all()
         return Response(status=204)
 
@@ -103,9 +103,7 @@ class ErrorsView(OpenView):
         },
     )
     def get(self, request: Request) -> Response:
-        entries = [
-            {"code": code, "title": title} for code, title in ENTRY_CODES.items()
-        ]
+        entries = [{"code": code, "title": title} for code, title in ENTRY_CODES.items()]
         return Response({"codes": list(CODES.values()), "entry_codes": entries})
 
 
@@ -128,13 +126,6 @@ class TimeView(OpenView):
     def get(self, request: Request) -> Response:
         now_ns = SystemClock.now_ns()
         return Response({"at": times.text(now_ns), "epoch_ns": str(now_ns)})
-
-
-def _valid(kind: type[Body], request: Request) -> dict[str, str]:
-    body = kind(data=request.data)
-    body.is_valid(raise_exception=True)
-    valid: dict[str, str] = body.validated_data
-    return valid
 
 
 def _pair(pair: tokens.Pair) -> Response:

@@ -1,0 +1,146 @@
+"""The outermost ASGI door for HTTP: limits that hold before anything else reads the request.
+
+Every path below it (Django, the lean order path) gets a body of at most BODY_BYTES_MAX, arriving
+within BODY_S, a header block and a target of bounded size, and a Host that we serve. It also counts
+and times the answers, because it is the one place that sees all of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
+from typing import Any, Final
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from oms_project import metrics
+from oms_project.adapters.clock import NS_PER_S, SystemClock
+from oms_project.rest import request_ids
+from oms_project.rest.problem import CONTENT_TYPE, Problem, is_api
+from oms_project.rest.strict_json import BODY_BYTES_MAX
+
+HEADER_BYTES_MAX: Final = 32 * 1024
+TARGET_BYTES_MAX: Final = 8 * 1024
+BODY_S: Final = 30.0
+LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+_monotonic_ns = SystemClock.monotonic_ns
+
+
+class _TooMuchError(Exception):
+    """The body broke a limit while somebody inside was reading it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
+
+
+def limits(app: App) -> App:
+    """Return *app* behind the door."""
+
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        begun_ns = _monotonic_ns()
+        status = 0
+
+        async def counting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            wrong = check(scope)
+            if wrong is None:
+                await app(scope, _Body(receive).receive, counting)
+            else:
+                await answer(scope, counting, wrong)
+        except _TooMuchError as error:
+            if status:
+                raise
+            await answer(scope, counting, error.problem)
+        finally:
+            seconds = (_monotonic_ns() - begun_ns) / NS_PER_S
+            metrics.count_http(scope["method"], scope["path"], status, seconds)
+
+    return door
+
+
+def check(scope: Scope) -> Problem | None:
+    """Return what is wrong with a request's first bytes."""
+    target = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+    if target > TARGET_BYTES_MAX:
+        return Problem("uri_too_long", f"More than {TARGET_BYTES_MAX} bytes.")
+    headers = scope["headers"]
+    if sum(len(name) + len(value) + 4 for name, value in headers) > HEADER_BYTES_MAX:
+        return Problem("headers_too_large", f"More than {HEADER_BYTES_MAX} bytes.")
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) != 1 or not served(hosts[0]):
+        return Problem("bad_request", "The Host header names no host that is served here.")
+    for name, value in headers:
+        if name == b"content-length" and int(value) > BODY_BYTES_MAX:  # the server read it as int
+            return Problem("payload_too_large", f"More than {BODY_BYTES_MAX} bytes.")
+    return None
+
+
+@lru_cache(maxsize=256)
+def served(host: bytes) -> bool:
+    """Tell whether we answer for a Host header, by Django's own rule."""
+    domain, _ = split_domain_port(host.decode("latin-1"))
+    allowed = settings.ALLOWED_HOSTS or LOCAL_HOSTS
+    return bool(domain) and validate_host(domain, allowed)
+
+
+class _Body:
+    """Counts what comes in, however it is cut, and keeps the time."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._bytes = 0
+        self._whole = False
+        self._deadline_ns = 0
+
+    async def receive(self) -> Message:
+        if self._whole:
+            return await self._receive()  # only a disconnect can come now, whenever it likes
+        if not self._deadline_ns:
+            self._deadline_ns = _monotonic_ns() + int(BODY_S * NS_PER_S)
+        left_s = (self._deadline_ns - _monotonic_ns()) / NS_PER_S
+        try:
+            async with asyncio.timeout(max(0.0, left_s)):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise _TooMuchError(Problem("request_timeout", f"Not within {BODY_S:g} s.")) from error
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > BODY_BYTES_MAX:
+            raise _TooMuchError(Problem("payload_too_large", f"More than {BODY_BYTES_MAX} bytes."))
+        self._whole = not message.get("more_body", False)
+        return message
+
+
+async def answer(scope: Scope, send: Send, problem: Problem) -> None:
+    """Send *problem* and close the connection: the rest of the request was not read."""
+    headers = dict(scope["headers"])
+    request_id = request_ids.choose(headers.get(b"x-request-id"))
+    path = scope["path"]
+    body = problem.to_bytes(path[:256], request_id)
+    kind = CONTENT_TYPE
+    if not is_api(path):
+        kind, body = (
+            "text/plain; charset=utf-8",
+            f"{problem.status} {problem.detail}\n".encode(),
+        )
+    fields = {
+        "content-type": kind,
+        "content-length": str(len(body)),
+        "x-request-id": request_id,
+        "connection": "close",
+        **{name.lower(): value for name, value in problem.headers.items()},
+    }
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
