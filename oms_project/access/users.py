@@ -1,0 +1,33 @@
+"""Makes users and memberships for commands; people use the admin."""
+
+from collections.abc import Mapping
+
+from oms_project.access.models import Account, Membership, User
+from oms_project.kernel.words import Role
+
+
+def account_ids() -> set[str]:
+    """Return the ids of all accounts that are open or asked for."""
+    return set(Account.objects.values_list("id", flat=True))
+
+
+def ensure(
+    username: str,
+    password: str,
+    *,
+    desk_role: str,
+    staff: bool,
+    superuser: bool,
+    member: Mapping[str, Role],
+) -> None:
+    """Make the user and their memberships (account name -> role) if they are not there."""
+    user, made = User.objects.get_or_create(
+        username=username,
+        defaults={"desk_role": desk_role, "is_staff": staff, "is_superuser": superuser},
+    )
+    if made:
+        user.set_password(password)
+        user.save(update_fields=["password"])
+    for name, role in member.items():
+        account = Account.objects.get(name=name)
+        Membership.objects.get_or_create(user=user, account=account, defaults={"role": role})

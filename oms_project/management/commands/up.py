@@ -1,0 +1,178 @@
+"""manage.py up: the whole product on one machine. Few processes, one Ctrl-C."""
+
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from oms_project import env
+from oms_project.adapters.clock import NS_PER_S, SystemClock
+from oms_project.adapters.process import stop_on_signals
+
+WATCH_S: Final = 0.5
+STOP_S: Final = 15.0
+QUICK_NS: Final = 5 * NS_PER_S
+BACK_OFF_MAX_S: Final = 30.0
+
+
+def web(port: int) -> list[str]:
+    """Return the command line of the web role for one machine."""
+    return [
+        sys.executable, "-m", "uvicorn", "oms_project.asgi:application", "--host", "127.0.0.1",
+        "--port", str(port), "--http", "httptools", "--loop", "uvloop", "--ws", "websockets",
+        "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5",
+        "--ws-max-size", "65536",
+    ]  # fmt: skip
+
+
+def manage(*arguments: str) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
+
+
+def roles(port: int) -> dict[str, list[str]]:
+    """Return every role's command line, in the order they are started."""
+    celery = [sys.executable, "-m", "celery", "-A", "oms_project.celery:app"]
+    beat_file = settings.ENV.data_dir / "celerybeat"
+    found = {
+        "engine": manage("run_engine"),
+        "projector": manage("run_projector"),
+        "marketdata": manage("run_marketdata"),
+        "web": web(port),
+        "worker": [
+            *celery, "worker", "--beat", "--pool", "solo", "--schedule", str(beat_file),
+            "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
+        ],
+    }  # fmt: skip
+    if settings.ENV.redis_url:
+        found["pusher"] = manage("run_pusher")
+    return found
+
+
+@dataclass
+class Child:
+    """One role's process; started again when it dies, later and later if it dies at once."""
+
+    role: str
+    command: list[str]
+    log: IO[bytes]
+    process: subprocess.Popen | None = None
+    started_ns: int = 0
+    quick_deaths: int = 0
+    retry_at_ns: int = 0
+    restarts: int = field(default=0)
+
+    def start(self, now_ns: int) -> None:
+        self.process = subprocess.Popen(
+            self.command, stdout=self.log, stderr=self.log, cwd=settings.BASE_DIR, env=env.child()
+        )
+        self.started_ns = now_ns
+
+    def watch(self, now_ns: int) -> str | None:
+        """Start the process again if it is due; return what to tell, if anything."""
+        if self.process is not None:
+            code = self.process.poll()
+            if code is None:
+                return None
+            quick = now_ns - self.started_ns < QUICK_NS
+            self.quick_deaths = self.quick_deaths + 1 if quick else 0
+            wait_s = min(BACK_OFF_MAX_S, 0.2 * 2**self.quick_deaths)
+            self.retry_at_ns = now_ns + int(wait_s * NS_PER_S)
+            self.process = None
+            self.restarts += 1
+            return f"{self.role} ended with {code}; again in {wait_s:.1f} s (see {self.log.name})"
+        if now_ns >= self.retry_at_ns:
+            self.start(now_ns)
+        return None
+
+
+class Command(BaseCommand):
+    help = (
+        "Run everything on this machine: web, engine, projector, market data, Celery.\n\n"
+        "  manage.py up                    # http://127.0.0.1:8000\n"
+        "  manage.py up --port 9000 --no-demo"
+    )
+
+    def add_arguments(self, parser) -> None:  # noqa: ANN001
+        parser.add_argument("--port", type=int, default=settings.ENV.web_port)
+        parser.add_argument("--no-demo", action="store_true", help="do not seed the demo")
+        parser.add_argument("--only", default="", help="comma-separated roles, for trials")
+
+    def handle(self, *, port: int, no_demo: bool, only: str, **_: object) -> None:
+        stop = stop_on_signals()
+        console = Console(stderr=True)
+        prepare(demo=not no_demo)
+        wanted = set(only.split(",")) if only else None
+        logs = settings.ENV.data_dir / "logs"
+        logs.mkdir(exist_ok=True)
+        children = [
+            Child(role, command, (logs / f"{role}.log").open("ab"))
+            for role, command in roles(port).items()
+            if wanted is None or role in wanted
+        ]
+        console.print(_welcome(port, children, logs, demo=not no_demo))
+        watch(children, stop, console)
+
+
+def prepare(*, demo: bool) -> None:
+    """Make the tables and, if wanted, the demo; safe to repeat."""
+    for alias in settings.DATABASES:
+        call_command("migrate", database=alias, verbosity=0, interactive=False)
+    if demo:
+        call_command("demo", verbosity=0)
+
+
+def watch(children: list[Child], stop: threading.Event, console: Console) -> None:
+    """Start the children and keep them running until *stop*; then end them gently."""
+    clock = SystemClock()
+    try:
+        for child in children:
+            child.start(clock.monotonic_ns())
+        while not stop.wait(WATCH_S):
+            for child in children:
+                told = child.watch(clock.monotonic_ns())
+                if told:
+                    console.print(f"[yellow]{told}")
+    finally:
+        end(children)
+        console.print("[dim]All ended. What was acknowledged is in the log.")
+
+
+def end(children: list[Child]) -> None:
+    """SIGTERM to all, SIGKILL to who does not hear it."""
+    alive = [child.process for child in children if child.process is not None]
+    for process in alive:
+        process.terminate()
+    for process in alive:
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for child in children:
+        child.log.close()
+
+
+def _welcome(port: int, children: list[Child], logs: Path, *, demo: bool) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    url = f"http://127.0.0.1:{port}"
+    table.add_row("[bold]Terminal", f"[link={url}]{url}/[/link]")
+    table.add_row("API", f"{url}/api/docs/")
+    table.add_row("Admin", f"{url}/admin/")
+    if demo:
+        from orders.domain.demo import LOGINS, PASSWORD
+
+        names = ", ".join(f"[bold]{login.username}[/] ({login.text})" for login in LOGINS)
+        table.add_row("Log in as", names)
+        table.add_row("Password", PASSWORD)
+    table.add_row("Roles", ", ".join(child.role for child in children))
+    table.add_row("Logs", str(logs))
+    return Panel(table, title="Crypto OMS · SIMULATED", subtitle="Ctrl-C ends everything")

@@ -1,0 +1,175 @@
+"""The gateway: stamps what the doors have validated and puts it into the log, once. Decides nothing."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Final
+
+import msgspec
+
+from oms_project.adapters.intake import GroupCommit
+from oms_project.kernel import ids as make
+from oms_project.kernel import wire
+from oms_project.kernel.ports import (
+    Claim,
+    ClaimState,
+    Clock,
+    Ids,
+    Intake,
+    Log,
+    OrderRow,
+    OrderStore,
+    Record,
+    Submission,
+)
+from oms_project.kernel.words import OrderType, Side, Status, TimeInForce, Topic
+from orders.domain import commands
+
+NS_PER_MS: Final = 1_000_000
+FORGET_AT_ONCE: Final = 10_000
+_encode = msgspec.msgpack.Encoder().encode
+
+Terms = tuple[str, str, Side, OrderType, TimeInForce, int, int]
+"""A validated order: client_order_id, symbol, side, type, time in force, lots, ticks."""
+
+
+def fingerprint(canonical: bytes) -> bytes:
+    """Return the fingerprint of a request's canonical form."""
+    return hashlib.sha256(canonical).digest()
+
+
+class Gateway:
+    """The door's inside, shared by REST, sockets, pages and commands."""
+
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        group: GroupCommit,
+        log: Log,
+        store: OrderStore,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self.group = group
+        self.store = store
+        self.intake = intake
+        self._log = log
+        self._clock = clock
+        self._ids = ids
+
+    def place(
+        self,
+        account_id: str,
+        terms: Sequence[Terms],
+        *,
+        endpoint: str,
+        key: str,
+        canonical: bytes,
+        actor: str,
+        trace: str = "",
+        atomic: bool = False,
+    ) -> Submission:
+        """Return the submission of validated orders; committing it makes them durable."""
+
+        def command(base: str) -> commands.PlaceOrders:
+            orders = [
+                commands.NewOrder(make.order_id(base, index), *term)
+                for index, term in enumerate(terms)
+            ]
+            return commands.PlaceOrders(account_id, orders, atomic)
+
+        return self.submission(
+            account_id, command, endpoint=endpoint, key=key, canonical=canonical, actor=actor,
+            trace=trace,
+        )  # fmt: skip
+
+    def cancel(
+        self, account_id: str, order_ids: tuple[str, ...], *, symbol: str = "", side: str = "",
+        endpoint: str, key: str, canonical: bytes, actor: str, trace: str = "",
+    ) -> Submission:  # fmt: skip
+        """Return the submission of a cancel of the named orders, or of all that fit."""
+        command = commands.CancelOrders(account_id, order_ids, symbol, side)
+        return self.submission(
+            account_id, lambda _: command, endpoint=endpoint, key=key, canonical=canonical,
+            actor=actor, trace=trace,
+        )  # fmt: skip
+
+    def submission(
+        self,
+        account_id: str,
+        command: Callable[[str], commands.Command],
+        *,
+        endpoint: str,
+        key: str,
+        canonical: bytes,
+        actor: str,
+        trace: str = "",
+    ) -> Submission:
+        """Return the claim of a request and its record. *command* makes it from the claim's ids."""
+        now_ns = self._clock.now_ns()
+        at_ms = now_ns // NS_PER_MS
+        base = make.order_id_base(account_id, endpoint, key, at_ms)
+        claim = Claim(account_id, endpoint, key, fingerprint(canonical), base, at_ms)
+        partition = make.partition_of(account_id, self._log.partitions)
+
+        def record(stored: Claim) -> Record:
+            value = wire.seal(
+                commands.SCHEMA, command(stored.ids_base), id=stored.ids_base, at_ns=now_ns,
+                actor=actor, trace=trace,
+            )  # fmt: skip
+            return Record(partition, account_id, value)
+
+        return Submission(claim, record(claim), record)
+
+    def submit(self, submission: Submission) -> "Future[ClaimState]":
+        """Commit with whatever else waits; the future is done when it is durable."""
+        return self.group.submit(submission)
+
+    def broadcast(self, command: commands.Command, *, account_id: str = "", actor: str) -> int:
+        """Append reference data: to the account's partition, or to all. Return the last offset.
+
+        Such commands say how things shall be, so saying them twice is harmless: no claim.
+        """
+        partitions = range(self._log.partitions)
+        if account_id:
+            partitions = range(*_just(make.partition_of(account_id, self._log.partitions)))
+        value = wire.seal(
+            commands.SCHEMA, command, id=self._ids.new(), at_ns=self._clock.now_ns(), actor=actor
+        )
+        records = [Record(partition, account_id, value) for partition in partitions]
+        return self._log.append(Topic.COMMANDS, records)[-1]
+
+    def pending_order(self, order_id: str, account_ids: Sequence[str]) -> OrderRow | None:
+        """Return an acknowledged order that is not projected yet, as NEW; None if there is none."""
+        state = self.intake.find_by_ids_base(make.base_of(order_id))
+        if state is None or not state.done or state.claim.account_id not in account_ids:
+            return None
+        records = self._log.read(Topic.COMMANDS, state.partition, state.offset, 1)
+        envelope = wire.open_envelope(records[0].value, commands.SCHEMA)
+        command = wire.read_body(commands.decoder, envelope)
+        if not isinstance(command, commands.PlaceOrders):
+            return None
+        for order in command.orders:
+            if order.order_id == order_id:
+                return _new_row(command.account_id, order, envelope)
+        return None
+
+    def forget_claims(self, days: int) -> int:
+        """Forget claims older than *days*; return how many (at most FORGET_AT_ONCE)."""
+        before_ms = self._clock.now_ns() // NS_PER_MS - days * 86_400_000
+        return self.intake.forget(before_ms, FORGET_AT_ONCE)
+
+
+def _just(partition: int) -> tuple[int, int]:
+    return partition, partition + 1
+
+
+def _new_row(account_id: str, order: commands.NewOrder, envelope: wire.Envelope) -> OrderRow:
+    return OrderRow(
+        order_id=order.order_id, account_id=account_id, client_order_id=order.client_order_id,
+        symbol=order.symbol, side=order.side, type=order.type,
+        time_in_force=order.time_in_force, quantity_lots=order.lots, price_ticks=order.ticks,
+        cap_ticks=0, status=Status.NEW, created_ns=envelope.at_ns, updated_ns=envelope.at_ns,
+        actor=envelope.actor,
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Builds what the orders app runs on, once a process: the only file that knows which adapter is which."""
+
+import functools
+import threading
+from collections.abc import Sequence
+
+from django.conf import settings
+from oms_project.adapters.push import ChannelPush
+
+from marketdata import wiring as market
+from marketdata.adapters import instruments
+from marketdata.adapters.price_tail import PriceTail
+from marketdata.domain.prices import SymbolPrices
+from oms_project.access import accounts
+from oms_project.adapters.clock import SystemClock
+from oms_project.adapters.ids import SystemIds
+from oms_project.adapters.intake import ClaimedIntake, GroupCommit
+from oms_project.adapters.loop import Loop
+from oms_project.adapters.sqlite_log import SqliteIntake, SqliteLog
+from oms_project.kernel.ports import (
+    AccountRow,
+    IdempotencyStore,
+    InstrumentRow,
+    Intake,
+    Log,
+    OrderStore,
+    Push,
+)
+from oms_project.kernel.words import Topic
+from orders import engine, projector, services
+from orders.adapters.sql_store import SqlStore
+from orders.pusher import Pusher
+
+clock = functools.cache(SystemClock)
+ids = functools.cache(SystemIds)
+
+
+def log() -> Log:
+    """Return this process' log (the one that market data reads too)."""
+    return market.log()
+
+
+@functools.cache
+def store() -> OrderStore:
+    """Return where orders are shown from."""
+    url = settings.ENV.order_store_url
+    if url.startswith(("mongodb://", "mongodb+srv://")):
+        # Imported on use: without documents there is no need of their client.
+        from orders.adapters.mongo_store import MongoStore
+
+        return MongoStore(url)
+    return SqlStore()
+
+
+@functools.cache
+def claims() -> IdempotencyStore:
+    """Return the claims of a product whose log is not SQLite: SQL, with a copy in Redis."""
+    from oms_project.adapters.claims import SqlIdempotencyStore
+    from oms_project.adapters.redis import RedisIdempotencyCopy
+
+    durable = SqlIdempotencyStore()
+    url = settings.ENV.redis_url
+    return RedisIdempotencyCopy(durable, url) if url else durable
+
+
+@functools.cache
+def intake() -> Intake:
+    """Return the durable door."""
+    found = log()
+    if isinstance(found, SqliteLog):
+        return SqliteIntake(found)
+    return ClaimedIntake(claims(), found, clock())
+
+
+@functools.cache
+def group_commit() -> GroupCommit:
+    return GroupCommit(intake())
+
+
+@functools.cache
+def gateway() -> services.Gateway:
+    return services.Gateway(
+        intake=intake(), group=group_commit(), log=log(), store=store(), clock=clock(), ids=ids()
+    )
+
+
+@functools.cache
+def push() -> Push:
+    return ChannelPush()
+
+
+@functools.cache
+def pusher() -> Pusher:
+    return Pusher(store(), push(), settings.ENV.partitions)
+
+
+class Reference:
+    """The Reference port on Django's own database."""
+
+    def apply(self, rows: Sequence[AccountRow], listed: Sequence[InstrumentRow]) -> None:
+        accounts.save(rows)
+        instruments.save(listed)
+
+
+def engine_loop(stop: threading.Event) -> Loop:
+    """Return the engine's loop over its share of the partitions."""
+    tail = PriceTail(log())
+
+    def prices() -> Sequence[SymbolPrices]:
+        return tail.newest()
+
+    handler = engine.Engine(
+        log=log(),
+        store=store(),
+        venue_of=lambda partition: market.simulated_venue(),
+        prices=prices,
+        clock=clock(),
+        ids=ids(),
+        stop=stop,
+        snapshot_commands=settings.ENV.snapshot_records,
+    )
+    return Loop(
+        log(), Topic.COMMANDS, engine.GROUP, handler, clock(),
+        records_max=engine.RECORDS_MAX, wait_ms=engine.WAIT_MS,
+    )  # fmt: skip
+
+
+def projector_loop() -> Loop:
+    """Return the projector's loop over its share of the partitions."""
+    return Loop(
+        log(), Topic.EVENTS, projector.GROUP, projector.Projector(store(), Reference()), clock(),
+        records_max=projector.RECORDS_MAX, wait_ms=projector.WAIT_MS,
+    )  # fmt: skip
