@@ -177,6 +177,14 @@ class PriceView:
             self._wake = asyncio.Event()
             self._follower = asyncio.get_running_loop().create_task(self._follow(self._wake))
 
+    async def run(self) -> None:
+        """Follow the log until cancelled: a part of the web process' life."""
+        self.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.stop()
+
     async def stop(self) -> None:
         """End following and wake whoever waits."""
         follower, self._follower = self._follower, None

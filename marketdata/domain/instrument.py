@@ -72,7 +72,7 @@ class Units:
         self.tick_step = tick
         self.lot_step = lot
         self.lot_units = lot * 10 ** (SCALE - self.lot_places)
-        self.tick_lot_units = tick * lot * 10 ** (SCALE - self.price_places - self.lot_places)
+        self.tick_lot_units: int = tick * lot * 10 ** (SCALE - self.price_places - self.lot_places)
 
     def ticks(self, text: str) -> int | None:
         """Return a price text in ticks, None if it is between two ticks; ValueError if no decimal."""

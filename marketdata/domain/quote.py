@@ -79,10 +79,13 @@ def _levels(
 
 def lots_of(size: int, scale: Scale, units: Units) -> int:
     """Return a venue's size in whole lots, rounded down."""
-    return size * 10**units.lot_places // (units.lot_step * 10**scale.size_places)
+    factor: int = 10**units.lot_places
+    divisor: int = units.lot_step * 10**scale.size_places
+    return size * factor // divisor
 
 
 def ticks_near(price: int, scale: Scale, units: Units) -> int:
     """Return a traded price in ticks, rounded to the nearest (half up)."""
-    divisor = units.tick_step * 10**scale.price_places
-    return (2 * price * 10**units.price_places + divisor) // (2 * divisor)
+    factor: int = 10**units.price_places
+    divisor: int = units.tick_step * 10**scale.price_places
+    return (2 * price * factor + divisor) // (2 * divisor)

@@ -161,7 +161,7 @@ class SimulatedVenue:
         reports: list[Report] = []
         for route in routes:
             order_id = route.order_id
-            if type(route) is CancelRoute:
+            if isinstance(route, CancelRoute):
                 self._cancel(route, out.setdefault(route.account_id, []))
                 continue
             if order_id in known or order_id in resting or order_id in before:

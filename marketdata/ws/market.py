@@ -76,7 +76,7 @@ class MarketFeed(AsyncWebsocketConsumer):
     channel_layer_alias = None  # nothing comes through the channel layer: no channel a socket
 
     async def connect(self) -> None:
-        await self.accept(_subprotocol(self.scope))
+        await self.accept()
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
         self._sender: asyncio.Task[None] | None = None
         self._sending = asyncio.Lock()
@@ -258,9 +258,3 @@ def _is_authenticated(scope: Any) -> bool:
     """Whoever let the socket in put a principal, or Django's user, into the scope."""
     who = scope.get("principal") or scope.get("user")
     return bool(who is not None and who.is_authenticated)
-
-
-def _subprotocol(scope: Any) -> str | None:
-    """Return the sub-protocol the door chose, for clients that sent their token as another one."""
-    chosen = scope.get("subprotocol")
-    return str(chosen) if chosen else None
