@@ -1,0 +1,30 @@
+"""What a refusal means in plain words and what to do about it. Codes are the API's."""
+
+from typing import Final
+
+TEXTS: Final = {
+    "unknown_symbol": "This symbol is not traded here.",
+    "instrument_not_tradable": "Trading in this symbol is halted.",
+    "restricted_symbol": "The account may not trade this symbol. Ask the risk desk.",
+    "account_suspended": "The account is halted. Ask the risk desk.",
+    "account_cancel_only": "The account may only cancel orders now.",
+    "account_reduce_only": "The account may only reduce positions now.",
+    "quantity_min": "The quantity is below the smallest allowed.",
+    "quantity_max": "The quantity is above the largest allowed.",
+    "min_notional": "The order is worth too little: raise the quantity.",
+    "max_notional": "The order is worth too much: split it.",
+    "no_reference_price": "There is no price for this symbol yet. Try again when the book is live.",
+    "market_data_stale": "Prices are too old to check the order. Try again when the book is live.",
+    "price_collar": "The price is too far from the market. Move it closer.",
+    "max_open_orders": "The account has as many open orders as it may. Cancel one first.",
+    "max_order_value": "The order is above the account's limit. Make it smaller.",
+    "insufficient_balance": "Not enough free balance, fee included. "
+    "Lower the quantity or cancel an order.",
+    "duplicate_client_order_id": "An order with this client order id exists already.",
+    "atomic_batch": "Another order of its all-or-nothing batch was refused.",
+}
+
+
+def text(code: str) -> str:
+    """Return a sentence for *code*; one we have no words for is spelled out."""
+    return TEXTS.get(code) or f"{code.replace('_', ' ').capitalize()}."

@@ -1,0 +1,214 @@
+"""The pages: each view reads from the desk, shapes and renders. Live updates are static/js's part."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_POST, require_safe
+
+from orders.pages import shapes
+from orders.pages.desk import Answer, Desk, Value
+from orders.pages.filters import STATUS
+from orders.pages.reasons import TEXTS
+
+LEVELS = 12
+TRADES_MAX = 40
+ROWS_MAX = 50
+PAGE_ROWS = 50
+OPEN_STATUSES = "NEW,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL"
+CLOSED_STATUSES = "FILLED,CANCELED,EXPIRED,REJECTED"
+FILTERS = ("symbol", "status", "side", "from", "to", "client_order_id")
+DRAFT = {"side": "buy", "type": "limit", "time_in_force": "gtc", "quantity": "", "price": ""}
+View = Callable[..., HttpResponse]
+
+
+class Pages:
+    """The views over one desk. `routes` (urls.py) binds them to addresses."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.home = _page(self._home)
+        self.trade = _page(self._trade)
+        self.submit = login_required(require_POST(self._submit))
+        self.orders = _page(self._orders)
+        self.order = _page(self._order)
+        self.cancel = login_required(require_POST(self._cancel))
+        self.login = self._login
+
+    def _login(self, request: HttpRequest) -> HttpResponse:
+        view = LoginView.as_view(
+            redirect_authenticated_user=True,
+            extra_context={"demo_logins": self._desk.demo_logins()},
+        )
+        return view(request)
+
+    # ------------------------------------------------------------------ trading
+    def _home(self, request: HttpRequest) -> HttpResponse:
+        tradable = [one for one in self._desk.instruments() if one["state"] == "TRADING"]
+        listed = tradable or list(self._desk.instruments())
+        if not listed:
+            return render(request, "trade/nothing.html", self._frame(request), status=503)
+        known = {one["symbol"] for one in listed}
+        last = request.session.get("symbol")
+        first = "BTC-USD" if "BTC-USD" in known else listed[0]["symbol"]
+        return self._trade(request, last if last in known else first)
+
+    def _trade(self, request: HttpRequest, symbol: str) -> HttpResponse:
+        draft = {name: request.GET.get(name, default)[:40] for name, default in DRAFT.items()}
+        return self._terminal(request, symbol, draft, {})
+
+    def _terminal(
+        self,
+        request: HttpRequest,
+        symbol: str,
+        draft: dict[str, str],
+        errors: dict[str, str],
+        key: str = "",
+    ) -> HttpResponse:
+        desk = self._desk
+        instruments = {one["symbol"]: one for one in desk.instruments()}
+        instrument = instruments.get(symbol)
+        if instrument is None:
+            raise Http404
+        request.session["symbol"] = symbol
+        frame = self._frame(request)
+        account = frame["account"]
+        places = shapes.places(instruments)
+        ticker = desk.ticker(symbol) or {}
+        context = {
+            **frame,
+            **self._private(request, account, places),
+            "page": "trade",
+            "instrument": instrument,
+            "instruments": [
+                {**one, "ticker": desk.ticker(one["symbol"]) or {}, **places[one["symbol"]]}
+                for one in instruments.values()
+            ],
+            "ticker": ticker,
+            "trades": list(desk.trades(symbol))[:TRADES_MAX],
+            "draft": draft if draft["price"] or errors else {**draft, "price": ticker.get("last")},
+            "errors": errors,
+            "key": key or desk.new_key(),
+            "blocked": shapes.blocked(account, instrument),
+            "boot": shapes.boot(account, symbol, instruments.values()) | {"reasons": TEXTS},
+            **places[symbol],
+            **shapes.ladder(desk.book(symbol, LEVELS), LEVELS),
+        }
+        context["available"] = shapes.available(context["balances"], instrument, draft["side"])
+        return render(request, "trade/page.html", context, status=422 if errors else 200)
+
+    def _private(
+        self, request: HttpRequest, account: Value | None, places: shapes.Places
+    ) -> dict[str, Any]:
+        """The account's own tables; all empty for somebody without an account."""
+        if account is None:
+            names = ("open_orders", "history", "positions", "balances", "fills")
+            return {name: [] for name in names} | {"may_trade": False, "position_count": 0}
+        desk, account_id = self._desk, account["account_id"]
+        query = {"account_id": account_id, "limit": str(ROWS_MAX)}
+        open_orders = desk.orders(request, {**query, "status": OPEN_STATUSES})["orders"]
+        history = desk.orders(request, {**query, "status": CLOSED_STATUSES})["orders"]
+        positions = [one for one in desk.positions(account_id) if shapes.matters(one)]
+        return {
+            "open_orders": shapes.placed(open_orders, places),
+            "history": shapes.placed(history, places),
+            "positions": shapes.placed(positions, places),
+            "position_count": sum(1 for one in positions if one["quantity"] != "0"),
+            "balances": desk.balances(account_id),
+            "fills": shapes.placed(list(desk.fills(account_id))[:ROWS_MAX], places),
+            "may_trade": account["role"] == "trader",
+        }
+
+    def _submit(self, request: HttpRequest, symbol: str) -> HttpResponse:
+        """The ticket without scripts: the form's key makes a second press harmless."""
+        draft = {name: request.POST.get(name, "").strip() for name in DRAFT}
+        body = {"account_id": request.POST.get("account_id", ""), "symbol": symbol, **draft}
+        if draft["type"] == "market":
+            del body["price"]
+        key = request.POST.get("idempotency_key", "")
+        answer = self._desk.submit(request, body, key)
+        if answer.status < 300:
+            return redirect("order", answer.body["order_id"])
+        retry = key if answer.status >= 500 else ""
+        return self._terminal(request, symbol, draft, shapes.field_errors(answer.body), retry)
+
+    def _cancel(self, request: HttpRequest, order_id: str) -> HttpResponse:
+        key = request.POST.get("idempotency_key", "") or self._desk.new_key()
+        answer: Answer = self._desk.cancel(request, order_id, key)
+        if answer.status == 404:
+            raise Http404
+        problem = "" if answer.status < 300 else f"?{urlencode({'problem': answer.body['detail']})}"
+        return redirect(reverse("order", args=(order_id,)) + problem)
+
+    # ------------------------------------------------------------------ orders
+    def _orders(self, request: HttpRequest) -> HttpResponse:
+        frame = self._frame(request)
+        filters = {name: request.GET.get(name, "").strip()[:64] for name in FILTERS}
+        found: Value = {"orders": [], "next_cursor": None}
+        problem = ""
+        if frame["account"]:
+            query = shapes.order_query(filters, frame["account"]["account_id"], PAGE_ROWS)
+            if request.GET.get("cursor"):
+                query["cursor"] = request.GET["cursor"]
+            try:
+                found = self._desk.orders(request, query)
+            except ValueError as error:
+                problem = str(error)
+        instruments = {one["symbol"]: one for one in self._desk.instruments()}
+        context = {
+            **frame,
+            "page": "orders",
+            "filters": filters,
+            "filtered": any(filters.values()),
+            "problem": problem,
+            "orders": shapes.placed(found["orders"], shapes.places(instruments)),
+            "more": shapes.more_link(filters, found["next_cursor"]),
+            "symbols": sorted(instruments),
+            "statuses": [("open", "All open"), ("closed", "All closed"), *STATUS.items()],
+        }
+        part = "orders/rows.html" if request.GET.get("cursor") else "orders/table.html"
+        wanted = part if getattr(request, "htmx", None) else "orders/page.html"
+        return render(request, wanted, context)
+
+    def _order(self, request: HttpRequest, order_id: str) -> HttpResponse:
+        order = self._desk.order(request, order_id)
+        if order is None:
+            raise Http404
+        instruments = {one["symbol"]: one for one in self._desk.instruments()}
+        places = shapes.places(instruments)
+        frame = self._frame(request)
+        mine = [one for one in frame["accounts"] if one["account_id"] == order["account_id"]]
+        context = {
+            **frame,
+            "page": "order",
+            "account": mine[0] if mine else frame["account"],
+            "order": shapes.placed([order], places)[0],
+            "fills": shapes.placed(self._desk.order_fills(request, order_id), places),
+            "events": shapes.told(self._desk.events(request, order_id), order),
+            "may_trade": bool(mine) and mine[0]["role"] == "trader",
+            "key": self._desk.new_key(),
+            "problem": request.GET.get("problem", "")[:300],
+            "boot": {"account": order["account_id"], "order_id": order_id},
+        }
+        part = "orders/order_body.html" if getattr(request, "htmx", None) else "orders/order.html"
+        return render(request, part, context)
+
+    def _frame(self, request: HttpRequest) -> dict[str, Any]:
+        """What every page's head needs: the accounts, and which one is looked at."""
+        accounts = list(self._desk.accounts(request))
+        wanted = request.GET.get("account") or request.session.get("account_id")
+        chosen = [one for one in accounts if one["account_id"] == wanted] or accounts[:1]
+        account = chosen[0] if chosen else None
+        if account and request.GET.get("account"):
+            request.session["account_id"] = account["account_id"]
+        return {"accounts": accounts, "account": account}
+
+
+def _page(view: View) -> View:
+    return login_required(require_safe(ensure_csrf_cookie(view)))

@@ -1,0 +1,25 @@
+"""Django settings of the mock: the product's, cut down to what pages need, nothing on disk."""
+
+from oms_project.settings import *  # noqa: F403
+
+ROOT_URLCONF = "orders.tests.pages.mock_urls"
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": "file:mock?mode=memory&cache=shared",
+    }
+}
+DATABASE_ROUTERS: list[str] = []
+MIGRATION_MODULES = {name: None for name in ("access", "auth", "contenttypes", "sessions")}
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_htmx",
+    "oms_project.access.apps.AccessConfig",
+]
+MIDDLEWARE = [name for name in MIDDLEWARE if "axes" not in name]  # noqa: F405
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"

@@ -1,0 +1,52 @@
+"""Routes of the mock: the real pages over the desk in memory, and the API calls they make."""
+
+import msgspec
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+
+from orders.pages.desk import Answer
+from orders.pages.routes import routes
+from orders.tests.pages.mock_desk import MemoryDesk, public
+
+DESK = MemoryDesk()
+
+
+def _answer(answer: Answer) -> JsonResponse:
+    return JsonResponse(answer.body, status=answer.status)
+
+
+def orders(request: HttpRequest) -> JsonResponse:
+    if request.method == "POST":
+        return _answer(
+            DESK.submit(
+                request, msgspec.json.decode(request.body), request.headers["Idempotency-Key"]
+            )
+        )
+    found = DESK.orders(request, request.GET.dict())
+    return JsonResponse({**found, "orders": [public(one) for one in found["orders"]]})
+
+
+def cancel(request: HttpRequest, order_id: str) -> JsonResponse:
+    return _answer(DESK.cancel(request, order_id, request.headers["Idempotency-Key"]))
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("for looking at the page of a 500")
+
+
+def forbidden(request: HttpRequest) -> HttpResponse:
+    raise PermissionDenied
+
+
+urlpatterns = [
+    *routes(DESK),
+    path("api/orders", orders),
+    path("api/orders/<uuid:order_id>/cancel", cancel),
+    path("broken/", broken),
+    path("forbidden/", forbidden),
+]
+handler400 = "oms_project.rest.problem.bad_request"
+handler403 = "oms_project.rest.problem.permission_denied"
+handler404 = "oms_project.rest.problem.not_found"
+handler500 = "oms_project.rest.problem.server_error"

@@ -1,0 +1,2 @@
+// Runs before the first paint: styles that need scripts (tabs, full-height panels) hang on `.js`.
+document.documentElement.classList.add("js");

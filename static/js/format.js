@@ -1,0 +1,97 @@
+/** How numbers, times and words look. The server's orders/pages/filters.py prints the same. */
+
+import { canonical, neededPlaces, sign } from "./decimal.js";
+
+const THIN = "\u2009";
+const MINUS = "\u2212";
+
+/** Split a decimal into what is bright and the trailing zeros that are dimmed. */
+export function parts(text, places = 0, signed = false) {
+  const plain = canonical(text, Math.max(places, 0));
+  const negative = plain.startsWith("-");
+  const [whole, fraction = ""] = (negative ? plain.slice(1) : plain).split(".");
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, THIN);
+  const kept = fraction.replace(/0+$/, "");
+  const zeros = fraction.slice(kept.length);
+  const lead = negative ? MINUS : signed && sign(text) > 0 ? "+" : "";
+  const main = lead + grouped + (kept ? `.${kept}` : "");
+  return { main, zeros: zeros ? (kept ? zeros : `.${zeros}`) : "" };
+}
+
+/** Return a decimal as plain text, grouped: for labels, titles and toasts. */
+export function number(text, places = 0, signed = false) {
+  const { main, zeros } = parts(text, places, signed);
+  return main + zeros;
+}
+
+/** Write a decimal into an element; does nothing when it shows it already. */
+export function setNumber(element, text, places = 0, signed = false) {
+  if (!element) return;
+  const key = `${text}|${places}|${signed}`;
+  if (element.shown === key) return;
+  element.shown = key;
+  if (text === null || text === undefined || text === "") {
+    element.replaceChildren("–");
+    return;
+  }
+  const { main, zeros } = parts(text, places, signed);
+  if (!zeros) {
+    element.replaceChildren(main);
+    return;
+  }
+  const dim = document.createElement("span");
+  dim.className = "z";
+  dim.textContent = zeros;
+  element.replaceChildren(main, dim);
+}
+
+/** Mark an element as up, down or flat: a class for the colour, an arrow or sign stands in the text. */
+export function setTone(element, text) {
+  if (!element) return;
+  const tone = text ? sign(text) : 0;
+  element.classList.toggle("up", tone > 0);
+  element.classList.toggle("down", tone < 0);
+}
+
+/** Return "12:04:05" of an ISO time (UTC, as everywhere on the page). */
+export function clock(iso) {
+  return iso ? iso.slice(11, 19) : "–";
+}
+
+/** Return "21 Nov 12:04:05" of an ISO time. */
+export function stamp(iso) {
+  const months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const month = Number(iso.slice(5, 7)) - 1;
+  return `${iso.slice(8, 10)} ${months.slice(month * 3, month * 3 + 3)} ${clock(iso)}`;
+}
+
+/** Return a rate like "0.001" as "0.1 %". */
+export function percent(rate) {
+  const [whole, fraction = ""] = rate.split(".");
+  const digits = fraction.padEnd(2, "0");
+  const text = canonical(`${whole}${digits.slice(0, 2)}`.replace(/^0+(?=\d)/, "") + (digits.slice(2) ? `.${digits.slice(2)}` : ""));
+  return `${text}${THIN}%`;
+}
+
+/** Return the decimals prices and sizes of an instrument are shown with. */
+export function placesFor(instrument) {
+  return { price: neededPlaces(instrument.tick_size), size: neededPlaces(instrument.lot_size) };
+}
+
+export const SIDE = { buy: "Buy", sell: "Sell" };
+export const STATUS = {
+  NEW: "New",
+  ACCEPTED: "Open",
+  PARTIALLY_FILLED: "Partly filled",
+  PENDING_CANCEL: "Canceling",
+  FILLED: "Filled",
+  CANCELED: "Canceled",
+  EXPIRED: "Expired",
+  REJECTED: "Rejected",
+};
+export const OPEN = new Set(["NEW", "ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL"]);
+
+/** Return a code like "insufficient_balance" as words. */
+export function words(code) {
+  return code ? code.replaceAll("_", " ") : "";
+}

@@ -1,0 +1,41 @@
+/** Keyboard shortcuts: off until switched on, never while typing. The user menu opens the sheet. */
+
+import { $ } from "./dom.js";
+
+const SWITCH = "oms.keys";
+
+export class Keys {
+  constructor({ ticket }) {
+    this.ticket = ticket;
+    this.sheet = $("#keys");
+    this.switch = $("#keys-on");
+    this.switch.checked = localStorage.getItem(SWITCH) === "on";
+    this.switch.addEventListener("change", () => localStorage.setItem(SWITCH, this.switch.checked ? "on" : "off"));
+    $("#keys-open").addEventListener("click", () => this.open());
+    document.addEventListener("keydown", (event) => this.pressed(event));
+  }
+
+  open() {
+    if (!this.sheet.open) this.sheet.showModal();
+  }
+
+  pressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.sheet.open) return;
+    const typing = event.target.matches("input:not([type=radio]), select, textarea");
+    if (event.key === "Escape" && typing) event.target.blur();
+    if (typing) return;
+    const act = this.switch.checked && ACTIONS[event.key.toLowerCase()];
+    if (!act) return;
+    event.preventDefault();
+    act(this);
+  }
+}
+
+const ACTIONS = {
+  b: (keys) => keys.ticket.focus("buy"),
+  s: (keys) => keys.ticket.focus("sell"),
+  "?": (keys) => keys.open(),
+  "/": () => {
+    $("#symbol-menu").open = true;
+  },
+};

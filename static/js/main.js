@@ -1,0 +1,124 @@
+/** The trading page: builds the parts and connects them to the two sockets. */
+
+import { Problem, get } from "./api.js";
+import { Blotter } from "./blotter.js";
+import { Book } from "./book.js";
+import { Chart } from "./chart.js";
+import { Connection } from "./connection.js";
+import { $, boot } from "./dom.js";
+import { placesFor } from "./format.js";
+import { Keys } from "./keys.js";
+import { Ladder } from "./ladder.js";
+import { menus, phoneTabs } from "./menus.js";
+import { Socket } from "./socket.js";
+import { Store } from "./store.js";
+import { Tape, TickerBar } from "./tape.js";
+import { Ticket } from "./ticket.js";
+import { Toasts } from "./toasts.js";
+
+const page = boot();
+const store = new Store(page);
+const book = new Book(placesFor(store.instrument));
+const toasts = new Toasts(store);
+const ticket = new Ticket(store, toasts);
+const connection = new Connection(store);
+const chart = new Chart(store);
+new Ladder(store, book, (price, side) => {
+  ticket.fill({ price, side, type: "limit" });
+  showPanel("ticket");
+});
+new Tape(store);
+new TickerBar(store);
+new Blotter(store, { toasts, ticket });
+new Keys({ ticket });
+menus();
+const showPanel = phoneTabs();
+
+// ---------------------------------------------------------------- market
+const market = new Socket("/ws/market", {
+  receive: (message) => receiveMarket(message),
+  changed: (state, code) => connection.changed("market", state, code),
+});
+
+function receiveMarket(message) {
+  connection.heard(message);
+  const { op, channel } = message;
+  if (op === "error") connection.error(message);
+  else if (op === "ticker" || (op === "snapshot" && channel === "ticker")) store.ticker(message);
+  else if (op === "trades" || (op === "snapshot" && channel === "trades")) receiveTrades(message);
+  else if (channel === "book") receiveBook(message);
+}
+
+function receiveTrades({ symbol, trades }) {
+  if (symbol !== store.symbol) return;
+  const first = store.trades.length === 0;
+  store.addTrades(trades);
+  if (first) chart.seed(store.trades);
+}
+
+function receiveBook(message) {
+  if (message.symbol !== store.symbol) return;
+  if (message.op === "snapshot") book.snapshot(message);
+  else if (message.op === "delta" && !book.delta(message)) market.renew("book");
+  store.touch("book");
+}
+
+for (const symbol of store.instruments.keys()) {
+  market.subscribe(`ticker ${symbol}`, () => ({ op: "subscribe", channel: "ticker", symbol }));
+}
+for (const channel of ["book", "trades"]) {
+  market.subscribe(channel, () => ({ op: "subscribe", channel, symbol: store.symbol }));
+}
+
+// ---------------------------------------------------------------- own orders
+const orders = new Socket("/ws/orders", {
+  receive: (message) => receiveOrders(message),
+  changed: (state, code) => connection.changed("orders", state, code),
+});
+
+function receiveOrders(message) {
+  if (message.op === "snapshot") {
+    store.snapshot(message);
+    loadHistory();
+  } else if (message.op === "event") {
+    receiveEvent(message);
+  } else if (message.op === "error") {
+    if (message.code === "snapshot_required") restart();
+    else connection.error(message);
+  }
+}
+
+function receiveEvent(message) {
+  const before = store.seq;
+  if (!store.event(message)) {
+    orders.renew("orders"); // something is missing before it: resume from what we have
+    return;
+  }
+  if (store.seq !== before) toasts.event(message.event, message.order);
+}
+
+/** The stream no longer holds what we need: begin again from a snapshot. */
+function restart() {
+  store.seq = null;
+  orders.renew("orders");
+}
+
+async function loadHistory() {
+  try {
+    const query = new URLSearchParams({ account_id: store.account, limit: "50" });
+    store.addHistory((await get(`/api/orders?${query}`)).orders);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    toasts.failed("History could not be loaded", problem.message);
+  }
+}
+
+if (store.account) {
+  orders.subscribe("orders", () => ({
+    op: "subscribe",
+    channel: "orders",
+    account_id: store.account,
+    ...(store.seq === null ? {} : { from_seq: store.seq + 1 }),
+  }));
+}
+$("#trade").dataset.ready = "yes";

@@ -1,0 +1,39 @@
+/** The pages besides trading: menus, and the order page following its order's events. */
+
+import { boot } from "./dom.js";
+import { menus } from "./menus.js";
+import { Socket } from "./socket.js";
+
+const { account, order_id: orderId } = boot();
+let seq = null;
+
+function follow() {
+  const socket = new Socket("/ws/orders", { receive, changed: () => {} });
+  socket.subscribe("orders", () => ({
+    op: "subscribe",
+    channel: "orders",
+    account_id: account,
+    ...(seq === null ? {} : { from_seq: seq + 1 }),
+  }));
+  let waiting = false;
+  const refresh = () => {
+    if (waiting) return; // several events in one frame are one refresh
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      document.body.dispatchEvent(new CustomEvent("order-changed"));
+    });
+  };
+  function receive(message) {
+    if (message.op === "snapshot" || message.op === "event") seq = message.seq;
+    if (message.op === "snapshot") refresh();
+    if (message.op === "event" && message.event.order_id === orderId) refresh();
+    if (message.op === "error" && message.code === "snapshot_required") {
+      seq = null;
+      socket.renew("orders");
+    }
+  }
+}
+
+menus();
+if (orderId) addEventListener("load", follow);

@@ -1,0 +1,128 @@
+/**
+ * What the page knows. Messages change it at once; whoever shows it is told once an animation frame.
+ */
+
+import { OPEN } from "./format.js";
+
+const FILLS_MAX = 200;
+const HISTORY_MAX = 200;
+
+export class Store {
+  constructor({ account, mayTrade, symbol, instruments }) {
+    this.account = account;
+    this.mayTrade = mayTrade;
+    this.symbol = symbol;
+    this.instruments = new Map(instruments.map((one) => [one.symbol, one]));
+    this.instrument = this.instruments.get(symbol);
+    this.tickers = new Map();
+    this.trades = [];
+    this.orders = new Map();
+    this.history = new Map();
+    this.positions = new Map();
+    this.balances = new Map();
+    this.fills = [];
+    this.seq = null;
+    this.listeners = new Map();
+    this.dirty = new Set();
+  }
+
+  /** Call show() once a frame whenever one of the topics was touched. */
+  on(topics, show) {
+    for (const topic of [].concat(topics)) {
+      if (!this.listeners.has(topic)) this.listeners.set(topic, new Set());
+      this.listeners.get(topic).add(show);
+    }
+  }
+
+  touch(...topics) {
+    if (!this.dirty.size) requestAnimationFrame(() => this.flush());
+    for (const topic of topics) this.dirty.add(topic);
+  }
+
+  flush() {
+    const due = new Set();
+    for (const topic of this.dirty) {
+      for (const show of this.listeners.get(topic) ?? []) due.add(show);
+    }
+    this.dirty.clear();
+    for (const show of due) show();
+  }
+
+  /** Replace everything private by the server's snapshot. */
+  snapshot(message) {
+    this.seq = message.seq;
+    this.orders = new Map(message.orders.map((order) => [order.order_id, order]));
+    this.positions = new Map(message.positions.map((one) => [one.symbol, one]));
+    this.balances = new Map(message.balances.map((one) => [one.asset, one]));
+    this.fills = [...message.fills];
+    this.touch("orders", "positions", "balances", "fills", "history");
+  }
+
+  /** Put in closed orders read from the API (newest first). */
+  addHistory(orders) {
+    const closed = orders.filter((order) => !OPEN.has(order.status));
+    const newer = [...this.history.values()].filter((one) => closed.every((o) => o.order_id !== one.order_id));
+    this.history = new Map([...newer, ...closed].map((order) => [order.order_id, order]));
+    this.touch("history");
+  }
+
+  /** Apply one event of the private stream. Returns false for one that is not the next. */
+  event({ seq, event, order }) {
+    if (this.seq !== null && seq <= this.seq) return true;
+    if (this.seq !== null && seq !== this.seq + 1) return false;
+    this.seq = seq;
+    if (order) this.putOrder(order);
+    if (event.type === "OrderFilled") this.putFill(event, order);
+    if (event.type === "PositionChanged") this.putPosition(event);
+    if (event.type === "BalanceChanged") this.putBalance(event);
+    return true;
+  }
+
+  putOrder(order) {
+    const known = this.orders.get(order.order_id) ?? this.history.get(order.order_id);
+    if (known && known.version > order.version) return;
+    if (OPEN.has(order.status)) {
+      this.orders.set(order.order_id, order);
+    } else {
+      this.orders.delete(order.order_id);
+      this.history.delete(order.order_id);
+      this.history = new Map([[order.order_id, order], ...[...this.history].slice(0, HISTORY_MAX)]);
+    }
+    this.touch("orders", "history");
+  }
+
+  putFill(event, order) {
+    if (this.fills.some((fill) => fill.trade_id === event.trade_id)) return;
+    const fill = { fee_asset: order?.fee_asset, ...event };
+    this.fills = [fill, ...this.fills].slice(0, FILLS_MAX);
+    this.touch("fills");
+  }
+
+  putPosition(event) {
+    this.positions.set(event.symbol, { ...this.positions.get(event.symbol), ...event });
+    this.touch("positions");
+  }
+
+  putBalance(event) {
+    this.balances.set(event.asset, { ...this.balances.get(event.asset), ...event });
+    this.touch("balances");
+  }
+
+  ticker(message) {
+    this.tickers.set(message.symbol, message);
+    this.touch("tickers", message.symbol === this.symbol ? "ticker" : "tickers");
+  }
+
+  addTrades(trades) {
+    const known = new Set(this.trades.map((trade) => trade.trade_id));
+    const fresh = trades.filter((trade) => !known.has(trade.trade_id));
+    this.trades = [...fresh, ...this.trades].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+    this.trades.length = Math.min(this.trades.length, 100);
+    this.touch("trades");
+  }
+
+  /** Return the best bid, ask and mark of this page's symbol. */
+  quote() {
+    return this.tickers.get(this.symbol) ?? { bid: null, ask: null, mark: null, last: null };
+  }
+}

@@ -1,0 +1,77 @@
+/** The public trades, newest first, and the ticker in the top bar and the symbol list. */
+
+import { cmp, sub } from "./decimal.js";
+import { $, $$, h, setText } from "./dom.js";
+import { clock, number, placesFor, setNumber, setTone } from "./format.js";
+
+const SHOWN_MAX = 60;
+
+export class Tape {
+  constructor(store) {
+    this.store = store;
+    this.places = placesFor(store.instrument);
+    this.body = $("#tape-rows");
+    this.newest = null;
+    store.on("trades", () => this.show());
+  }
+
+  show() {
+    const trades = this.store.trades.slice(0, SHOWN_MAX);
+    if (!trades.length) return;
+    const rows = new Map([...this.body.children].map((row) => [row.dataset.key, row]));
+    this.body.replaceChildren(...trades.map((trade) => rows.get(trade.trade_id) ?? this.row(trade)));
+    $("#tape-empty").hidden = true;
+  }
+
+  row(trade) {
+    const price = h("td", { class: `num ${trade.side === "buy" ? "up" : "down"}` });
+    const size = h("td", { class: "num" });
+    setNumber(price, trade.price, this.places.price);
+    setNumber(size, trade.quantity, this.places.size);
+    price.prepend(h("span", { class: "arrow", "aria-label": trade.side === "buy" ? "up" : "down" }, trade.side === "buy" ? "↑" : "↓"));
+    return h("tr", { dataset: { key: trade.trade_id } }, price, size, h("td", { class: "num muted" }, clock(trade.at)));
+  }
+}
+
+export class TickerBar {
+  constructor(store) {
+    this.store = store;
+    this.places = placesFor(store.instrument);
+    store.on("ticker", () => this.show());
+    store.on(["tickers", "ticker"], () => this.list());
+  }
+
+  show() {
+    const ticker = this.store.quote();
+    const last = $("#last");
+    if (this.last && ticker.last && cmp(ticker.last, this.last) !== 0) {
+      setTone(last, sub(ticker.last, this.last));
+      setText($("#last-arrow"), cmp(ticker.last, this.last) > 0 ? "↑" : "↓");
+      setTone($("#last-arrow"), sub(ticker.last, this.last));
+    }
+    this.last = ticker.last ?? this.last;
+    for (const [id, value] of [["last", ticker.last], ["high", ticker.high_24h], ["low", ticker.low_24h]]) {
+      setNumber($(`#${id}`), value, this.places.price);
+    }
+    setNumber($("#volume"), ticker.volume_24h, 0);
+    this.change($("#change"), ticker);
+    setText($("#spread-last"), ticker.last ? number(ticker.last, this.places.price) : "–");
+    if (ticker.last) document.title = `${number(ticker.last, this.places.price)} ${this.store.symbol} · Crypto OMS`;
+  }
+
+  change(element, ticker) {
+    if (!element || ticker.change_24h === undefined || ticker.change_24h === null) return;
+    setText(element, `${number(ticker.change_24h, 2, true)}\u2009%`);
+    setTone(element, ticker.change_24h);
+  }
+
+  list() {
+    for (const row of $$("[data-quote]")) {
+      const ticker = this.store.tickers.get(row.dataset.quote);
+      const instrument = this.store.instruments.get(row.dataset.quote);
+      if (!ticker || !instrument) continue;
+      setNumber($(".last", row), ticker.last, placesFor(instrument).price);
+      this.change($(".change", row), ticker);
+    }
+  }
+}
