@@ -1,0 +1,71 @@
+variable "name" {
+  description = "Prefix of every name; the image repository is called so."
+  type        = string
+}
+
+variable "repository" {
+  description = "GitHub repository that may deploy, as owner/name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "repository must be owner/name, without wildcards: owner/* would let every repository of the owner deploy."
+  }
+}
+
+variable "environment" {
+  description = "GitHub environment (with its required reviewers) that a deploying job must run in."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]+$", var.environment))
+    error_message = "environment must be one environment's name, without wildcards: its protection rules are what stands between a pull request and the account."
+  }
+}
+
+variable "oidc_provider_arn" {
+  description = "Existing GitHub OIDC provider of the account (there can be only one). Null makes it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.oidc_provider_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:oidc-provider/token.actions.githubusercontent.com$", var.oidc_provider_arn))
+    error_message = "oidc_provider_arn must end in oidc-provider/token.actions.githubusercontent.com."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Key of the images."
+  type        = string
+
+  validation {
+    condition     = startswith(var.kms_key_arn, "arn:")
+    error_message = "kms_key_arn must be a key's ARN."
+  }
+}
+
+variable "static_bucket_arn" {
+  description = "Bucket that a deploy syncs the static files to."
+  type        = string
+}
+
+variable "static_kms_key_arn" {
+  description = "Key of that bucket."
+  type        = string
+}
+
+variable "cluster_arn" {
+  description = "The EKS cluster that a deploy talks to."
+  type        = string
+}
+
+variable "images_kept" {
+  description = "Images kept for a rollback."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.images_kept >= 10 && var.images_kept <= 1000
+    error_message = "images_kept must be 10-1000: fewer than ten leaves nothing to roll back to after a bad day."
+  }
+}

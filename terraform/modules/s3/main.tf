@@ -1,0 +1,194 @@
+# Two buckets: static files (private, read through CloudFront alone) and access logs.
+
+data "aws_partition" "current" {}
+
+locals {
+  buckets = {
+    static = "${var.name}-static-${var.account_id}"
+    logs   = "${var.name}-logs-${var.account_id}"
+  }
+}
+
+resource "aws_s3_bucket" "this" {
+  for_each = local.buckets
+
+  #checkov:skip=CKV_AWS_144:Static files are rebuilt by a deploy and logs are not needed to run: no second region.
+  #checkov:skip=CKV2_AWS_62:Nothing reacts to a new object here, so there is nobody to notify.
+  bucket        = each.value
+  force_destroy = var.force_destroy
+  tags          = { Name = each.value }
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket                  = each.value.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "this" {
+  for_each = aws_s3_bucket.this
+
+  #checkov:skip=CKV2_AWS_65:CloudFront's standard logs are still written with an ACL; the logs bucket must accept them.
+  bucket = each.value.id
+  rule {
+    object_ownership = each.key == "logs" ? "BucketOwnerPreferred" : "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+# Load balancers can write to a bucket under S3's own key (AES256) only, not under one of ours.
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+  rule {
+    bucket_key_enabled = each.key == "static"
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = each.key == "static" ? "aws:kms" : "AES256"
+      kms_master_key_id = each.key == "static" ? var.kms_key_arn : null
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  rule {
+    id     = "abort-uploads"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+
+  rule {
+    id     = "old-versions"
+    status = "Enabled"
+    filter {}
+    noncurrent_version_expiration {
+      noncurrent_days = var.old_version_days
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.key == "logs" ? [1] : []
+    content {
+      id     = "expire-logs"
+      status = "Enabled"
+      filter {}
+      transition {
+        days          = 30
+        storage_class = "STANDARD_IA"
+      }
+      expiration {
+        days = var.log_retention_days
+      }
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_logging" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket        = each.value.id
+  target_bucket = aws_s3_bucket.this["logs"].id
+  target_prefix = "s3/${each.key}/"
+}
+
+resource "aws_s3_bucket_cors_configuration" "static" {
+  bucket = aws_s3_bucket.this["static"].id
+  cors_rule {
+    allowed_methods = ["GET", "HEAD"]
+    allowed_origins = var.cors_origins
+    allowed_headers = ["*"]
+    max_age_seconds = 3600
+  }
+}
+
+data "aws_iam_policy_document" "bucket" {
+  for_each = local.buckets
+
+  statement {
+    sid     = "TlsOnly"
+    effect  = "Deny"
+    actions = ["s3:*"]
+    resources = [
+      aws_s3_bucket.this[each.key].arn,
+      "${aws_s3_bucket.this[each.key].arn}/*",
+    ]
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "static" ? [1] : []
+    content {
+      sid       = "OurDistributionReads"
+      actions   = ["s3:GetObject"]
+      resources = ["${aws_s3_bucket.this["static"].arn}/*"]
+      principals {
+        type        = "Service"
+        identifiers = ["cloudfront.amazonaws.com"]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceArn"
+        values   = [aws_cloudfront_distribution.static.arn]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "logs" ? [1] : []
+    content {
+      sid       = "LoadBalancersAndS3Write"
+      actions   = ["s3:PutObject"]
+      resources = ["${aws_s3_bucket.this["logs"].arn}/*"]
+      principals {
+        type = "Service"
+        identifiers = [
+          "logdelivery.elasticloadbalancing.amazonaws.com",
+          "logging.s3.amazonaws.com",
+        ]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [var.account_id]
+      }
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+  policy = data.aws_iam_policy_document.bucket[each.key].json
+
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}

@@ -1,0 +1,62 @@
+variable "name" {
+  description = "Prefix of the bucket names."
+  type        = string
+}
+
+variable "account_id" {
+  description = "Account number: bucket names are unique in the world, so it ends them."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Key of the static files."
+  type        = string
+
+  validation {
+    condition     = startswith(var.kms_key_arn, "arn:")
+    error_message = "kms_key_arn must be a key's ARN."
+  }
+}
+
+variable "cors_origins" {
+  description = "Sites whose pages load the static files: the application's own."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.cors_origins) > 0 && alltrue([for o in var.cors_origins : can(regex("^https://[a-z0-9.-]+$", o))])
+    error_message = "cors_origins must be https:// origins such as https://oms.example.com: neither * nor http."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that access logs are kept."
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = var.log_retention_days >= 90 && var.log_retention_days <= 3650
+    error_message = "log_retention_days must be 90-3650."
+  }
+}
+
+variable "old_version_days" {
+  description = "Days that replaced static files are kept: a browser may still hold yesterday's page."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.old_version_days >= 7 && var.old_version_days <= 365
+    error_message = "old_version_days must be 7-365."
+  }
+}
+
+variable "force_destroy" {
+  description = "Let terraform destroy delete buckets that hold objects. For development only."
+  type        = bool
+  default     = false
+}
