@@ -198,6 +198,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
+    "ENUM_NAME_OVERRIDES": {
+        "SideEnum": [("buy", "buy"), ("sell", "sell")],
+        "AccountStateEnum": [
+            (word, word) for word in ("ACTIVE", "REDUCE_ONLY", "CANCEL_ONLY", "HALTED")
+        ],
+        "InstrumentStateEnum": [(word, word) for word in ("TRADING", "HALTED", "DELISTED")],
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 

@@ -27,7 +27,7 @@ from oms_project.kernel.ports import (
     Push,
 )
 from oms_project.kernel.words import Topic
-from orders import engine, projector, services
+from orders import engine, projector, queries, services
 from orders.adapters.sql_store import SqlStore
 from orders.pusher import Pusher
 
@@ -82,6 +82,12 @@ def gateway() -> services.Gateway:
     return services.Gateway(
         intake=intake(), group=group_commit(), log=log(), store=store(), clock=clock(), ids=ids()
     )
+
+
+@functools.cache
+def read_side() -> queries.Queries:
+    """Return the read side for views, pages and sockets."""
+    return queries.Queries(store(), gateway().pending_order)
 
 
 @functools.cache

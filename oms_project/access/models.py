@@ -55,18 +55,12 @@ class Membership(models.Model):
     """A user's right on an account: a viewer reads it, a trader trades on it."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    account = models.ForeignKey(
-        Account, on_delete=models.CASCADE, related_name="memberships"
-    )
-    role = models.CharField(
-        max_length=8, choices=[(role.value, role.value) for role in Role]
-    )
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=8, choices=[(role.value, role.value) for role in Role])
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=("user", "account"), name="one_membership_an_account"
-            ),
+            models.UniqueConstraint(fields=("user", "account"), name="one_membership_an_account"),
         )
         ordering = ("account__name",)
 
@@ -81,9 +75,7 @@ class TokenFamily(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
-    user = models.ForeignKey(
-        User, on_delete=models.CASCADE, related_name="token_families"
-    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
     current = models.UUIDField()
     revoked = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

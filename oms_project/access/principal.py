@@ -28,6 +28,7 @@ from oms_project.kernel.words import Role
 CACHE_MS: Final = 2_000
 CACHE_ENTRIES_MAX: Final = 8_192
 TOKEN_CHARS_MAX: Final = 4_096
+SESSION_KEY_CHARS_MAX: Final = 64
 _Session: Final = import_module(settings.SESSION_ENGINE).SessionStore
 _monotonic_ns = SystemClock.monotonic_ns
 _now_ns = SystemClock.now_ns
@@ -60,9 +61,7 @@ class Principal:
 
     def can_trade(self, account_id: str) -> bool:
         """A member with the role trader who works as a trader: no other desk role ever trades."""
-        return (
-            self.roles.get(account_id) is Role.TRADER and self.desk_role == Desk.TRADER
-        )
+        return self.roles.get(account_id) is Role.TRADER and self.desk_role == Desk.TRADER
 
 
 # ------------------------------------------------------------------ cache
@@ -114,12 +113,7 @@ def bearer_of(authorization: str) -> str:
         AccessError: invalid_token, if it is anything but one bearer token.
     """
     kind, _, token = authorization.partition(" ")
-    if (
-        kind.lower() != "bearer"
-        or not token
-        or " " in token
-        or len(token) > TOKEN_CHARS_MAX
-    ):
+    if kind.lower() != "bearer" or not token or " " in token or len(token) > TOKEN_CHARS_MAX:
         raise AccessError("invalid_token")
     return token
 
@@ -159,8 +153,9 @@ def _live_user(claims: Mapping[str, Any]) -> User:
 
 # ------------------------------------------------------------------ sessions
 def session_key_of(cookies: Mapping[str, str]) -> str:
-    """Return the session's key; "" if there is none."""
-    return cookies.get(settings.SESSION_COOKIE_NAME, "")
+    """Return the session's key; "" if there is none, or nothing that could be one."""
+    key = cookies.get(settings.SESSION_COOKIE_NAME, "")
+    return key if key.isalnum() and len(key) <= SESSION_KEY_CHARS_MAX else ""
 
 
 def from_session(cookies: Mapping[str, str]) -> Principal:
@@ -215,9 +210,7 @@ class _Shim(HttpRequest):
     ) -> None:
         super().__init__()
         self.method = method
-        self.META = {
-            f"HTTP_{name.upper().replace('-', '_')}": headers[name] for name in headers
-        }
+        self.META = {f"HTTP_{name.upper().replace('-', '_')}": headers[name] for name in headers}
         self.COOKIES = dict(cookies)
         self._scheme = scheme
 

@@ -79,9 +79,7 @@ def _write(kind: str, user: User, family: TokenFamily, jti: str) -> str:
 
 
 def _lifetime_s(kind: str) -> int:
-    lifetime = _CONF[
-        "ACCESS_TOKEN_LIFETIME" if kind == ACCESS else "REFRESH_TOKEN_LIFETIME"
-    ]
+    lifetime = _CONF["ACCESS_TOKEN_LIFETIME" if kind == ACCESS else "REFRESH_TOKEN_LIFETIME"]
     return int(lifetime.total_seconds())
 
 
@@ -104,14 +102,10 @@ def login(request: HttpRequest, username: str, password: str) -> Pair:
     user = authenticate(request, username=username, password=password)
     if getattr(request, "axes_locked_out", False):
         request.axes_locked_out = False  # type: ignore[attr-defined]  # else axes answers for us
-        raise AccessError(
-            "rate_limited", int(settings.AXES_COOLOFF_TIME.total_seconds())
-        )
+        raise AccessError("rate_limited", int(settings.AXES_COOLOFF_TIME.total_seconds()))
     if not isinstance(user, User):
         raise AccessError("invalid_credentials")
-    user_logged_in.send(
-        sender=User, request=request, user=user
-    )  # forgets the failures before
+    user_logged_in.send(sender=User, request=request, user=user)  # forgets the failures before
     return issue(user)
 
 
@@ -134,12 +128,8 @@ def refresh(token: str) -> Pair:
     if not user.is_active or user.token_version != claims.get("version"):
         raise AccessError("invalid_token")
     following = new_uuid()
-    mine = TokenFamily.objects.filter(
-        pk=family.pk, revoked=False, current=claims["jti"]
-    )
-    if not mine.update(
-        current=following
-    ):  # one statement: of two at the same time one wins
+    mine = TokenFamily.objects.filter(pk=family.pk, revoked=False, current=claims["jti"])
+    if not mine.update(current=following):  # one statement: of two at the same time one wins
         revoke(family)
         raise AccessError("invalid_token")
     return _pair(user, family, following)

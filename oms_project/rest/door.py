@@ -16,7 +16,7 @@ from django.http.request import split_domain_port, validate_host
 from oms_project import metrics
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.rest import request_ids
-from oms_project.rest.problem import CONTENT_TYPE, Problem, is_api
+from oms_project.rest.problem import CONTENT_TYPE, Problem, ProblemError, is_api
 from oms_project.rest.strict_json import BODY_BYTES_MAX
 
 HEADER_BYTES_MAX: Final = 32 * 1024
@@ -30,14 +30,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _monotonic_ns = SystemClock.monotonic_ns
-
-
-class _TooMuchError(Exception):
-    """The body broke a limit while somebody inside was reading it."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.code)
-        self.problem = problem
 
 
 def limits(app: App) -> App:
@@ -59,7 +51,7 @@ def limits(app: App) -> App:
                 await app(scope, _Body(receive).receive, counting)
             else:
                 await answer(scope, counting, wrong)
-        except _TooMuchError as error:
+        except ProblemError as error:
             if status:
                 raise
             await answer(scope, counting, error.problem)
@@ -114,10 +106,10 @@ class _Body:
             async with asyncio.timeout(max(0.0, left_s)):
                 message = await self._receive()
         except TimeoutError as error:
-            raise _TooMuchError(Problem("request_timeout", f"Not within {BODY_S:g} s.")) from error
+            raise ProblemError(Problem("request_timeout", f"Not within {BODY_S:g} s.")) from error
         self._bytes += len(message.get("body", b""))
         if self._bytes > BODY_BYTES_MAX:
-            raise _TooMuchError(Problem("payload_too_large", f"More than {BODY_BYTES_MAX} bytes."))
+            raise ProblemError(Problem("payload_too_large", f"More than {BODY_BYTES_MAX} bytes."))
         self._whole = not message.get("more_body", False)
         return message
 

@@ -1,13 +1,13 @@
-"""An order's row as the bytes the API shows: what `Prefer: wait` answers and stores."""
+"""Orders as the bytes that every door answers with."""
 
 import msgspec
 
 from oms_project.kernel.ports import OrderRow
-from orders import queries
+from orders.queries import shapes, units_of
 
 _encode = msgspec.json.Encoder().encode
 
 
 def order_bytes(row: OrderRow) -> bytes:
-    """Return the order as GET /api/orders/{id} would show it."""
-    return _encode(queries.order(row))
+    """Return an order's JSON: that of GET /api/orders/{id}."""
+    return _encode(shapes.order(row, units_of(row.symbol)))

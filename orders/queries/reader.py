@@ -1,0 +1,240 @@
+"""The read side: what is stored, as the API shows it. Changes nothing, decides nothing.
+
+Rules of this file: the accounts a caller may see come in as an argument, always; what is not theirs
+is as if it were not there. Every read is of the store, which runs a moment behind the log.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from marketdata import wiring as market
+from marketdata.domain.instrument import Units
+from oms_project.access import accounts as accounts_table
+from oms_project.kernel import wire
+from oms_project.kernel.errors import TransportError
+from oms_project.kernel.ports import Chunk, FillRow, OrderQuery, OrderRow, OrderStore
+from oms_project.kernel.words import OPEN, Role
+from orders.domain import events as e
+from orders.queries import cursors, shapes
+from orders.queries.shapes import Value
+from risk.domain.limits import Limits
+
+EVENTS_MAX: Final = 500
+SNAPSHOT_ORDERS_MAX: Final = 1_000
+SNAPSHOT_FILLS: Final = 50
+SNAPSHOT_TRIES: Final = 3
+
+Pending = Callable[[str, Sequence[str]], OrderRow | None]
+
+
+class Story(msgspec.Struct, frozen=True):
+    """One chunk, decoded: its events stand at first_seq, first_seq + 1, …"""
+
+    batch: e.EventBatch
+    first_seq: int
+    last_seq: int
+
+
+def open_chunk(chunk: Chunk) -> Story:
+    """Return the events of a stored chunk.
+
+    Raises:
+        BadRecordError: what is stored is not what the engine wrote.
+    """
+    envelope = wire.open_envelope(chunk.body, e.SCHEMA)
+    return Story(wire.read_body(e.decoder, envelope), chunk.first_seq, chunk.last_seq)
+
+
+class Queries:
+    """Reads of one process. Safe for any number of threads."""
+
+    def __init__(self, store: OrderStore, pending: Pending | None = None) -> None:
+        self.store = store
+        self._pending = pending
+
+    # -------------------------------------------------------------- orders
+    def order_row(self, order_id: str, account_ids: Sequence[str]) -> OrderRow | None:
+        """Return the order, also one that is acknowledged but not stored yet."""
+        row = self.store.get(order_id, account_ids)
+        if row is not None or self._pending is None:
+            return row
+        row = self._pending(order_id, account_ids)
+        # It may have been stored between the two looks: what is stored is the newer truth.
+        return self.store.get(order_id, account_ids) or row if row is not None else None
+
+    def order(self, order_id: str, account_ids: Sequence[str]) -> Value | None:
+        """Return the order as the API shows it, None if it is not one of these accounts'."""
+        row = self.order_row(order_id, account_ids)
+        return None if row is None else self.shown(row)
+
+    def shown(self, row: OrderRow) -> Value:
+        return shapes.order(row, units_of(row.symbol))
+
+    def orders(self, query: OrderQuery, cursor: str = "") -> Value:
+        """Return one page and the cursor of the next (null: that was all).
+
+        Raises:
+            ValueError: a cursor of another list.
+        """
+        mark = cursors.filters_of(msgspec.structs.replace(query, before_id=None, limit=0))
+        if cursor:
+            place = cursors.read(cursor, cursors.OrderPlace, mark)
+            query = msgspec.structs.replace(query, before_id=place.before_id)
+        rows = self.store.find(msgspec.structs.replace(query, limit=query.limit + 1))
+        shown, more = rows[: query.limit], len(rows) > query.limit
+        following = cursors.OrderPlace(mark, shown[-1].order_id) if more else None
+        return {
+            "orders": [self.shown(row) for row in shown],
+            "next_cursor": cursors.write(following) if following else None,
+        }
+
+    def events(
+        self, order_id: str, account_ids: Sequence[str], *, from_seq: int = 0, limit: int
+    ) -> Value | None:
+        """Return the order's own events from *from_seq* on; next_seq: where to go on, or null."""
+        row = self.order_row(order_id, account_ids)
+        if row is None:
+            return None
+        seqs = sorted(seq for seq in row.event_seqs if seq >= from_seq)
+        wanted, rest = seqs[:limit], seqs[limit:]
+        found: list[Value] = []
+        for chunk in self.store.chunks_holding(row.account_id, wanted):
+            story = open_chunk(chunk)
+            inside = [seq for seq in wanted if story.first_seq <= seq <= story.last_seq]
+            found += [shapes.event(story.batch, seq - story.first_seq, units_of) for seq in inside]
+        return {"order_id": order_id, "events": found, "next_seq": rest[0] if rest else None}
+
+    # -------------------------------------------------------------- fills
+    def fills(
+        self,
+        account_ids: Sequence[str],
+        *,
+        symbol: str | None = None,
+        order_id: str | None = None,
+        cursor: str = "",
+        limit: int = 100,
+    ) -> Value:
+        """Return one page of fills, newest first, as `orders` does.
+
+        Raises:
+            ValueError: a cursor of another list.
+        """
+        mark = cursors.filters_of(tuple(account_ids), symbol, order_id)
+        before = None
+        if cursor:
+            place = cursors.read(cursor, cursors.FillPlace, mark)
+            before = (place.at_ns, place.account_id, place.seq)
+        rows = self.store.fills(
+            account_ids, symbol=symbol, order_id=order_id, before=before, limit=limit + 1
+        )
+        shown, more = rows[:limit], len(rows) > limit
+        last = shown[-1] if more else None
+        following = cursors.FillPlace(mark, last.at_ns, last.account_id, last.seq) if last else None
+        return {
+            "fills": [_fill(row) for row in shown],
+            "next_cursor": cursors.write(following) if following else None,
+        }
+
+    # -------------------------------------------------------------- accounts
+    def accounts(self, roles: Mapping[str, Role]) -> list[Value]:
+        """Return the accounts of somebody with these roles, by name."""
+        return [
+            {
+                "account_id": row.account_id,
+                "name": row.name,
+                "state": row.state,
+                "role": roles[row.account_id],
+            }
+            for row in accounts_table.load(tuple(roles))
+        ]
+
+    def account(self, account_id: str, role: Role) -> Value | None:
+        """Return one account with its limits and the newest seq that is stored."""
+        rows = accounts_table.load((account_id,))
+        if not rows:
+            return None
+        row = rows[0]
+        found = msgspec.json.decode(row.limits, type=Limits)
+        return {
+            "account_id": row.account_id,
+            "name": row.name,
+            "state": row.state,
+            "role": role,
+            "limits": shapes.limits(found),
+            "last_seq": self.store.last_seq(account_id),
+        }
+
+    def positions(self, account_id: str) -> list[Value]:
+        """Return the positions, each at what it could be closed at now."""
+        return [
+            shapes.position(row, units_of(row.symbol), mark_ticks(row.symbol, row.net_lots))
+            for row in self.store.positions((account_id,))
+        ]
+
+    def balances(self, account_id: str) -> list[Value]:
+        return [shapes.balance(row) for row in self.store.balances((account_id,))]
+
+    # -------------------------------------------------------------- streams
+    def snapshot(self, account_id: str) -> tuple[int, Value, list[OrderRow]]:
+        """Return (seq, what is true at it, the open orders' rows).
+
+        Rows may be newer than the seq if the account is busy: events that follow are then behind
+        what was shown, and say so by their version and account_seq.
+        """
+        seq = self.store.last_seq(account_id)
+        for _ in range(SNAPSHOT_TRIES):
+            query = OrderQuery(
+                account_ids=(account_id,), statuses=tuple(OPEN), limit=SNAPSHOT_ORDERS_MAX + 1
+            )
+            rows = self.store.find(query)
+            value: Value = {
+                "orders": [self.shown(row) for row in rows[:SNAPSHOT_ORDERS_MAX]],
+                "orders_truncated": len(rows) > SNAPSHOT_ORDERS_MAX,
+                "positions": self.positions(account_id),
+                "balances": self.balances(account_id),
+                "fills": self.fills((account_id,), limit=SNAPSHOT_FILLS)["fills"],
+            }
+            after = self.store.last_seq(account_id)
+            if after == seq:
+                break
+            seq, before = after, seq
+        else:
+            seq = before  # never quiet: begin with the events of the last look
+        return seq, value, rows[:SNAPSHOT_ORDERS_MAX]
+
+    def stories(self, account_id: str, from_seq: int, limit: int) -> list[Story]:
+        """Return chunks with events from *from_seq* on, decoded."""
+        return [open_chunk(chunk) for chunk in self.store.chunks(account_id, from_seq, limit)]
+
+
+def units_of(symbol: str) -> Units:
+    """Return the instrument's arithmetic.
+
+    Raises:
+        TransportError: it is not known here yet, so no number of it can be shown right.
+    """
+    found = market.units(symbol)
+    if found is None:
+        market.forget_instruments()
+        found = market.units(symbol)
+    if found is None:
+        raise TransportError("instruments", f"{symbol} is not known here yet")
+    return found
+
+
+def mark_ticks(symbol: str, net_lots: int) -> int:
+    """Return what a position could be closed at: the bid if long, the ask if short; 0: unknown."""
+    if not net_lots:
+        return 0
+    view = market.view()
+    seen = view.current(symbol)
+    if seen is None or view.broken or view.is_stale(symbol):
+        return 0
+    levels = seen.prices.bids if net_lots > 0 else seen.prices.asks
+    return levels[0].ticks if levels else 0
+
+
+def _fill(row: FillRow) -> dict[str, Any]:
+    return shapes.fill(row, units_of(row.symbol))

@@ -1,0 +1,244 @@
+"""Rows as the API shows them: decimal texts, ISO times, no integer that needs a unit. Pure.
+
+Everything here returns plain dicts, the same for REST, websockets and pages.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from marketdata.domain.instrument import Units, units_text
+from oms_project.kernel.ports import BalanceRow, FillRow, OrderRow, PositionRow
+from oms_project.kernel.words import CLOSED
+from oms_project.rest import times
+from orders.domain import events as e
+from risk.domain.limits import Limits
+
+Value = dict[str, Any]
+UnitsOf = Callable[[str], Units]
+
+
+def order(row: OrderRow, units: Units) -> Value:
+    """Return an order. remaining_quantity: what is still open, "0" once it is closed."""
+    leaves = 0 if row.status in CLOSED else max(0, row.quantity_lots - row.cum_lots)
+    return {
+        "order_id": row.order_id,
+        "account_id": row.account_id,
+        "client_order_id": row.client_order_id,
+        "symbol": row.symbol,
+        "side": row.side,
+        "type": row.type,
+        "time_in_force": row.time_in_force,
+        "quantity": units.quantity_text(row.quantity_lots),
+        "price": _price(row.price_ticks, units),
+        "status": row.status,
+        "filled_quantity": units.quantity_text(row.cum_lots),
+        "remaining_quantity": units.quantity_text(leaves),
+        "average_price": units.average_price_text(row.cost, row.cum_lots),
+        "fee": units_text(row.fee),
+        "fee_asset": units.instrument.quote,
+        "rejected_by": row.rejected_by or None,
+        "reason": row.reason or None,
+        "late_fill": row.late_fill,
+        "overfilled": row.overfilled,
+        "version": row.version,
+        "account_seq": row.last_seq,
+        "created_at": times.text(row.created_ns),
+        "updated_at": times.text(row.updated_ns),
+    }
+
+
+def fill(row: FillRow, units: Units) -> Value:
+    return {
+        "trade_id": row.trade_id,
+        "order_id": row.order_id,
+        "account_id": row.account_id,
+        "symbol": row.symbol,
+        "side": row.side,
+        "quantity": units.quantity_text(row.lots),
+        "price": units.price_text(row.ticks),
+        "fee": units_text(row.fee),
+        "fee_asset": units.instrument.quote,
+        "liquidity": row.liquidity,
+        "venue": row.venue,
+        "account_seq": row.seq,
+        "at": times.text(row.at_ns),
+    }
+
+
+def position(row: PositionRow, units: Units, mark_ticks: int) -> Value:
+    """Return a position. mark_ticks: what it could be closed at now, 0 if nobody knows."""
+    known = bool(mark_ticks) or not row.net_lots
+    unrealized = mark_ticks * row.net_lots - row.cost
+    return {
+        "symbol": row.symbol,
+        "quantity": units.quantity_text(row.net_lots),
+        "average_price": units.average_price_text(abs(row.cost), abs(row.net_lots)),
+        "realized_pnl": units.amount_text(row.realized),
+        "unrealized_pnl": units.amount_text(unrealized) if known else None,
+        "mark_price": _price(mark_ticks, units),
+        "quote": units.instrument.quote,
+    }
+
+
+def balance(row: BalanceRow) -> Value:
+    return {
+        "asset": row.asset,
+        "free": units_text(row.free),
+        "locked": units_text(row.locked),
+        "total": units_text(row.free + row.locked),
+    }
+
+
+def limits(found: Limits) -> Value:
+    """Return limits; one that is off is null."""
+    return {
+        "max_open_orders": found.max_open_orders or None,
+        "max_order_value": units_text(found.max_order_value) if found.max_order_value else None,
+        "restricted_symbols": list(found.restricted_symbols),
+    }
+
+
+# ------------------------------------------------------------------ events
+def event(batch: e.EventBatch, index: int, units_of: UnitsOf) -> Value:
+    """Return the event at *index* of its batch, payload first, then where it stands."""
+    found = batch.events[index]
+    shown: Value = {"type": type(found).__name__}
+    version = getattr(found, "version", 1 if isinstance(found, _FIRST) else 0)
+    shown |= _PAYLOADS[type(found)](found, units_of)
+    shown["event_id"] = f"{batch.partition}-{batch.offset}-{index}"
+    shown["account_id"] = batch.stream
+    shown["account_seq"] = batch.first_seq + index
+    if version:
+        shown["order_version"] = version
+    shown["caused_by"] = batch.caused_by
+    shown["at"] = times.text(batch.at_ns)
+    return shown
+
+
+_FIRST: Final = (e.OrderRouted, e.OrderDenied)
+
+
+def _terms(found: e.OrderRouted | e.OrderDenied, units: Units) -> Value:
+    return {
+        "order_id": found.order_id,
+        "client_order_id": found.client_order_id,
+        "symbol": found.symbol,
+        "side": found.side,
+        "order_type": found.type,
+        "time_in_force": found.time_in_force,
+        "quantity": units.quantity_text(found.lots),
+        "price": _price(found.ticks, units),
+    }
+
+
+def _routed(found: e.OrderRouted, units_of: UnitsOf) -> Value:
+    units = units_of(found.symbol)
+    asset = units.instrument.quote if found.side == "buy" else units.instrument.base
+    hold = {"hold": units_text(found.hold), "hold_asset": asset}
+    return {**_terms(found, units), "price_cap": _price(found.cap_ticks, units), **hold}
+
+
+def _denied(found: e.OrderDenied, units_of: UnitsOf) -> Value:
+    status = {"status": "REJECTED", "rejected_by": "oms", "reason": found.reason}
+    return {**_terms(found, units_of(found.symbol)), **status}
+
+
+def _moved(found: Any, units_of: UnitsOf) -> Value:
+    return {"order_id": found.order_id, "status": found.status}
+
+
+def _rejected(found: e.OrderRejected, units_of: UnitsOf) -> Value:
+    return {**_moved(found, units_of), "rejected_by": "venue", "reason": found.reason}
+
+
+def _filled(found: e.OrderFilled, units_of: UnitsOf) -> Value:
+    units = units_of(found.symbol)
+    return {
+        **_moved(found, units_of),
+        "symbol": found.symbol,
+        "side": found.side,
+        "venue": found.venue,
+        "trade_id": found.trade_id,
+        "quantity": units.quantity_text(found.lots),
+        "price": units.price_text(found.ticks),
+        "fee": units_text(found.fill_fee),
+        "fee_asset": units.instrument.quote,
+        "liquidity": "maker" if found.maker else "taker",
+        "filled_quantity": units.quantity_text(found.cum_lots),
+        "average_price": units.average_price_text(found.cost, found.cum_lots),
+        "fee_total": units_text(found.fee),
+        "late_fill": found.late,
+        "overfilled": found.overfilled,
+    }
+
+
+def _canceled(found: e.OrderCanceled, units_of: UnitsOf) -> Value:
+    return {**_moved(found, units_of), "reason": found.reason or None, "late_fill": found.late}
+
+
+def _cancel_rejected(found: e.CancelRejected, units_of: UnitsOf) -> Value:
+    shown: Value = {"order_id": found.order_id, "reason": found.cancel_reason}
+    return {**shown, "status": found.status} if found.version else shown
+
+
+def _quarantined(found: e.OrderQuarantined, units_of: UnitsOf) -> Value:
+    return {"order_id": found.order_id, "reason": found.reason, "detail": found.detail}
+
+
+def _position_changed(found: e.PositionChanged, units_of: UnitsOf) -> Value:
+    units = units_of(found.symbol)
+    return {
+        "symbol": found.symbol,
+        "quantity": units.quantity_text(found.net_lots),
+        "average_price": units.average_price_text(abs(found.cost), abs(found.net_lots)),
+        "realized_pnl": units.amount_text(found.realized),
+        "quote": units.instrument.quote,
+    }
+
+
+def _balance_changed(found: e.BalanceChanged, units_of: UnitsOf) -> Value:
+    return {
+        "asset": found.asset,
+        "free": units_text(found.free),
+        "locked": units_text(found.locked),
+        "total": units_text(found.free + found.locked),
+    }
+
+
+def _adjusted(found: e.BalanceAdjusted, units_of: UnitsOf) -> Value:
+    return {
+        "adjustment_id": found.adjustment_id,
+        "asset": found.asset,
+        "amount": units_text(found.units),
+        "reason": found.reason,
+    }
+
+
+def _account_changed(found: e.AccountChanged, units_of: UnitsOf) -> Value:
+    return {"name": found.name, "state": found.state, "limits": limits(found.limits)}
+
+
+def _instrument_changed(found: e.InstrumentChanged, units_of: UnitsOf) -> Value:
+    return {"symbol": found.instrument.symbol, "state": found.instrument.state}
+
+
+_PAYLOADS: Final[Mapping[type, Callable[[Any, UnitsOf], Value]]] = {
+    e.OrderRouted: _routed,
+    e.OrderDenied: _denied,
+    e.OrderAccepted: _moved,
+    e.OrderRejected: _rejected,
+    e.OrderFilled: _filled,
+    e.OrderCancelRequested: _moved,
+    e.OrderCanceled: _canceled,
+    e.CancelRejected: _cancel_rejected,
+    e.OrderQuarantined: _quarantined,
+    e.PositionChanged: _position_changed,
+    e.BalanceChanged: _balance_changed,
+    e.BalanceAdjusted: _adjusted,
+    e.AccountChanged: _account_changed,
+    e.InstrumentChanged: _instrument_changed,
+}
+
+
+def _price(ticks: int, units: Units) -> str | None:
+    return units.price_text(ticks) if ticks else None

@@ -1,0 +1,123 @@
+"""REST for reading orders: one class an URL, no decision in it. Writing is in entry.py."""
+
+from typing import Final
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from oms_project.kernel.words import OPEN, Status
+from oms_project.rest.problem import NOT_FOUND, ProblemError, invalid_query
+from oms_project.rest.schema import problems
+from oms_project.rest.views import OpenView
+from orders import wiring
+from orders.domain.order import MOVES
+from orders.rest import filters, schemas
+from orders.rest.filters import Parameters
+
+READ: Final = problems(400, 401, 404, 503)
+
+
+class OrderListView(APIView):
+    """The orders of your accounts, newest first."""
+
+    @extend_schema(
+        tags=["orders"],
+        operation_id="orders_list",
+        parameters=schemas.ORDER_PARAMETERS,
+        responses={200: schemas.OrdersSchema, **READ},
+    )
+    def get(self, request: Request) -> Response:
+        parameters = Parameters(request, filters.ORDER_FILTERS)
+        query = filters.order_query(parameters, request.user)
+        try:
+            return Response(wiring.read_side().orders(query, parameters.cursor))
+        except ValueError as error:
+            raise invalid_query("cursor", str(error)) from error
+
+
+class OrderView(APIView):
+    """One order. An acknowledged one is never missing: until it is decided it is NEW."""
+
+    @extend_schema(
+        tags=["orders"],
+        operation_id="orders_get",
+        responses={200: schemas.OrderSchema, **READ},
+    )
+    def get(self, request: Request, order_id: str) -> Response:
+        Parameters(request, ())
+        found = wiring.read_side().order(filters.an_order_id(order_id), tuple(request.user.roles))
+        if found is None:
+            raise ProblemError(NOT_FOUND)
+        return Response(found)
+
+
+class OrderEventsView(APIView):
+    """Everything that happened to one order, oldest first: why it is in this state."""
+
+    @extend_schema(
+        tags=["orders"],
+        operation_id="orders_events",
+        parameters=[
+            schemas.parameter("from_seq", "Leave out events before this account_seq."),
+            schemas.LIMIT,
+        ],
+        responses={200: schemas.EventsSchema, **READ},
+    )
+    def get(self, request: Request, order_id: str) -> Response:
+        parameters = Parameters(request, ("from_seq", "limit"))
+        from_seq = parameters.whole("from_seq", default=0, least=0, most=filters.SEQ_MAX)
+        found = wiring.read_side().events(
+            filters.an_order_id(order_id),
+            tuple(request.user.roles),
+            from_seq=from_seq,
+            limit=parameters.limit,
+        )
+        if found is None:
+            raise ProblemError(NOT_FOUND)
+        return Response(found)
+
+
+class OrderFillsView(APIView):
+    """The fills of one order, newest first."""
+
+    @extend_schema(
+        tags=["orders"],
+        operation_id="orders_fills",
+        parameters=[schemas.CURSOR, schemas.LIMIT],
+        responses={200: schemas.FillsSchema, **READ},
+    )
+    def get(self, request: Request, order_id: str) -> Response:
+        parameters = Parameters(request, ("cursor", "limit"))
+        reader = wiring.read_side()
+        row = reader.order_row(filters.an_order_id(order_id), tuple(request.user.roles))
+        if row is None:
+            raise ProblemError(NOT_FOUND)
+        try:
+            found = reader.fills(
+                (row.account_id,),
+                order_id=order_id,
+                cursor=parameters.cursor,
+                limit=parameters.limit,
+            )
+        except ValueError as error:
+            raise invalid_query("cursor", str(error)) from error
+        return Response(found)
+
+
+class OrderStatesView(OpenView):
+    """The order state machine: every status, and what each thing that can happen does to it."""
+
+    @extend_schema(
+        tags=["meta"],
+        operation_id="meta_order_states",
+        responses={200: schemas.OrderStatesSchema},
+    )
+    def get(self, request: Request) -> Response:
+        moves = [
+            {"status": status, "move": move, "outcome": outcome, "reason": reason}
+            for status, row in MOVES.items()
+            for move, (outcome, reason) in row.items()
+        ]
+        return Response({"statuses": list(Status), "open": sorted(OPEN), "moves": moves})
