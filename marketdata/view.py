@@ -108,10 +108,13 @@ class PriceView:
                     _logger.warning("price_view_broken", error=str(error))
                 records, broken = [], True
             self._read_at_ns = self._clock.monotonic_ns()
+            # Readers take no lock: they see all of these records or none, under one version.
+            seen = dict(self._seen)
             changed = broken != self.broken
-            self.broken = broken
             for record in records:
-                changed |= self._take(record)
+                changed |= self._take(record, seen)
+            self._seen = seen
+            self.broken = broken
             if changed:
                 self.version += 1
             return changed
@@ -134,14 +137,14 @@ class PriceView:
             self._next = records[-1].offset + 1
         return records
 
-    def _take(self, record: StoredRecord) -> bool:
+    def _take(self, record: StoredRecord, into: dict[str, Seen]) -> bool:
         try:
             prices = price_records.decode(record.value)
         except BadRecordError as error:
             _logger.warning("price_record_unreadable", offset=record.offset, reason=str(error))
             return False
         for one in prices.symbols:
-            self._seen[one.symbol] = self._after(self._seen.get(one.symbol), one)
+            into[one.symbol] = self._after(into.get(one.symbol), one)
         return bool(prices.symbols)
 
     def _after(self, before: Seen | None, now: SymbolPrices) -> Seen:

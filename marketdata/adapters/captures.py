@@ -61,6 +61,7 @@ class Capture:
 
     def messages(self) -> Iterator[Message]:
         """Return an iterator over the capture from its beginning; files are read as it goes."""
+        self.unreadable = 0
         # The time alone decides; messages of one instant keep the order of their files' names.
         return heapq.merge(*map(self._read, self._paths), key=lambda message: message.at_ns)
 

@@ -10,6 +10,7 @@ client that says nothing at all for a minute is closed with 4408, so it answers 
 import asyncio
 import contextlib
 from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary
 
 import msgspec
 import structlog
@@ -18,7 +19,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from marketdata import wiring
 from marketdata.domain.instrument import Units
-from marketdata.view import Seen
+from marketdata.view import PriceView, Seen
 from marketdata.ws.frames import Frames
 from oms_project.adapters.clock import NS_PER_S
 
@@ -40,7 +41,8 @@ CLOSE_BROKEN: Final = 1011
 CHANNELS: Final = ("ticker", "book", "trades")
 
 _logger = structlog.get_logger(__name__)
-_frames = Frames()
+_frames: WeakKeyDictionary[PriceView, Frames] = WeakKeyDictionary()
+"""The frames of each view: one in a process."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -208,10 +210,11 @@ class MarketFeed(AsyncWebsocketConsumer):
             stale = view.broken or view.is_stale(subscription.symbol)
             if seen.version == subscription.version and stale == subscription.stale:
                 return
-            frames = _NEWS[subscription.channel](subscription, seen, stale)
+            frames = _frames.setdefault(view, Frames())
+            frame = _NEWS[subscription.channel](frames, subscription, seen, stale)
             subscription.version = seen.version
             subscription.stale = stale
-            for frame in frames:
+            if frame is not None:
                 await self.send(text_data=frame)
 
     async def _answer(self, body: dict[str, Any], request: Request | None) -> None:
@@ -223,32 +226,32 @@ class MarketFeed(AsyncWebsocketConsumer):
         await self._answer({"type": "error", "code": code, "detail": detail}, request)
 
 
-def _ticker_news(one: Subscription, seen: Seen, stale: bool) -> list[str]:
+def _ticker_news(frames: Frames, one: Subscription, seen: Seen, stale: bool) -> str | None:
     kind = "snapshot" if one.version < 0 else "update"
-    return [_frames.ticker(seen, one.units, kind=kind, stale=stale)]
+    return frames.ticker(seen, one.units, kind=kind, stale=stale)
 
 
-def _book_news(one: Subscription, seen: Seen, stale: bool) -> list[str]:
+def _book_news(frames: Frames, one: Subscription, seen: Seen, stale: bool) -> str | None:
     """A delta from what was sent last; a snapshot at first, after a gap, or when staleness turns."""
     if one.version >= 0 and stale == one.stale:
         if one.position == seen.prices.seq:
-            return []
-        delta = _frames.book_delta(seen, one.units, one.position)
+            return None
+        delta = frames.book_delta(seen, one.units, one.position)
         if delta is not None:
             one.position = seen.prices.seq
-            return [delta]
+            return delta
     one.position = seen.prices.seq
-    return [_frames.book(seen, one.units, stale=stale)]
+    return frames.book(seen, one.units, stale=stale)
 
 
-def _trades_news(one: Subscription, seen: Seen, stale: bool) -> list[str]:
+def _trades_news(frames: Frames, one: Subscription, seen: Seen, stale: bool) -> str | None:
     newest = seen.trades[-1][0] if seen.trades else 0
     first = one.version < 0
     if not first and newest <= one.position:
-        return []
+        return None
     after = None if first else one.position
     one.position = newest
-    return [_frames.trades(seen, one.units, after=after)]
+    return frames.trades(seen, one.units, after=after)
 
 
 _NEWS: Final = {"ticker": _ticker_news, "book": _book_news, "trades": _trades_news}

@@ -1,0 +1,35 @@
+"""Fixtures of the market data tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marketdata import wiring
+from marketdata.tests.fakes import BreakableLog
+from marketdata.view import PriceView
+from oms_project.adapters.clock import FakeClock
+
+
+@pytest.fixture
+def recorded_dir() -> Path:
+    """Somebody's own folder of real captures; they are not part of the product."""
+    name = os.environ.get("OMS_RECORDED_DIR", "")  # noqa: TID251 - read by this test alone
+    if not name or not Path(name).is_dir():
+        pytest.skip("OMS_RECORDED_DIR names no folder of captures")
+    return Path(name)
+
+
+@pytest.fixture
+def price_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[BreakableLog]:
+    """A log in memory behind this process' view; its clock stands at the prices' time."""
+    log = BreakableLog()
+    clock = FakeClock()
+    view = PriceView(log, clock)
+    monkeypatch.setattr(wiring, "log", lambda: log)
+    monkeypatch.setattr(wiring, "clock", lambda: clock)
+    monkeypatch.setattr(wiring, "view", lambda: view)
+    wiring.forget_instruments()
+    yield log
+    wiring.forget_instruments()

@@ -1,0 +1,329 @@
+"""/ws/market: subscriptions, snapshots, deltas, conflation, heartbeat and limits."""
+
+import json
+import zlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from channels.testing import WebsocketCommunicator
+
+from marketdata import wiring
+from marketdata.domain.prices import SymbolPrices
+from marketdata.tests.build import SECOND_NS, Pairs, a_record, a_trade, symbol_prices, units
+from marketdata.tests.fakes import BreakableLog
+from marketdata.ws import market
+from marketdata.ws.frames import Frames
+from marketdata.ws.market import MarketFeed
+from oms_project.access.principal import Principal
+from oms_project.adapters.clock import FakeClock
+from oms_project.kernel.errors import TransportError
+from oms_project.kernel.ports import Record
+from oms_project.kernel.words import Topic
+
+SOMEBODY = Principal("u", "somebody", "TRADER", {}, "token")
+KNOWN = {f"S{number}-USD": units() for number in range(60)} | {"BTC-USD": units()}
+
+
+class Socket:
+    """A client's end."""
+
+    def __init__(self, communicator: WebsocketCommunicator) -> None:
+        self.communicator = communicator
+
+    async def ask(self, **body: Any) -> dict[str, Any]:
+        await self.communicator.send_to(text_data=json.dumps(body))
+        return await self.next()
+
+    async def subscribe(self, channel: str = "book", symbol: str = "BTC-USD") -> dict[str, Any]:
+        """Subscribe and return the snapshot."""
+        answer = await self.ask(op="subscribe", channel=channel, symbol=symbol)
+        assert answer == {"type": "subscribed", "channel": channel, "symbol": symbol}
+        return await self.next()
+
+    async def next(self) -> dict[str, Any]:
+        return json.loads(await self.communicator.receive_from(timeout=5))
+
+    async def closed_with(self) -> int:
+        """Read until the close and return its code."""
+        while True:
+            message = await self.communicator.receive_output(timeout=5)
+            if message["type"] == "websocket.close":
+                return int(message["code"])
+
+
+Connect = Callable[[], Any]
+
+
+@pytest.fixture
+async def connect(
+    price_log: BreakableLog, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Connect]:
+    """Opens sockets of somebody logged in; closes them and the view's follower afterwards."""
+    monkeypatch.setattr(wiring, "units", KNOWN.get)
+    opened: list[WebsocketCommunicator] = []
+
+    async def open_socket(user: Any = SOMEBODY) -> Socket:
+        communicator = WebsocketCommunicator(MarketFeed.as_asgi(), "/ws/market")
+        communicator.scope["user"] = user
+        opened.append(communicator)
+        connected, _ = await communicator.connect(timeout=5)
+        assert connected
+        return Socket(communicator)
+
+    yield open_socket
+    for communicator in opened:
+        await communicator.disconnect()
+    await wiring.view().stop()
+
+
+def put(log: BreakableLog, *symbols: SymbolPrices) -> None:
+    log.append(Topic.PRICES, [Record(0, "", a_record(*symbols))])
+
+
+class ClientBook:
+    """What a client keeps: applies deltas as documented and checks seq and checksum."""
+
+    def __init__(self, snapshot: dict[str, Any]) -> None:
+        assert snapshot["type"] == "snapshot"
+        self.seq = snapshot["seq"]
+        self.bids = dict(snapshot["bids"])
+        self.asks = dict(snapshot["asks"])
+        self.check(snapshot)
+
+    def apply(self, delta: dict[str, Any]) -> None:
+        assert delta["type"] == "delta"
+        assert delta["prev_seq"] == self.seq
+        self.seq = delta["seq"]
+        for side, rows in ((self.bids, delta["bids"]), (self.asks, delta["asks"])):
+            for price, quantity in rows:
+                side[price] = quantity
+                if quantity == "0":
+                    del side[price]
+        self.check(delta)
+
+    def check(self, frame: dict[str, Any]) -> None:
+        bids = sorted(self.bids.items(), key=lambda row: -float(row[0]))[:10]
+        asks = sorted(self.asks.items(), key=lambda row: float(row[0]))[:10]
+        text = ":".join(part for row in (*bids, *asks) for part in row)
+        assert zlib.crc32(text.encode()) == frame["checksum"]
+
+
+def ladder(best: int, step: int, count: int = 20) -> Pairs:
+    return [(best + step * level, 5 + level) for level in range(count)]
+
+
+async def test_book_comes_as_a_snapshot_then_deltas_a_client_can_follow(
+    connect: Connect, price_log: BreakableLog
+) -> None:
+    """Every delta joins the last frame, and the client's top ten has the server's checksum."""
+    put(price_log, symbol_prices(seq=1, bids=ladder(99, -1), asks=ladder(101, 1)))
+    socket = await connect()
+    book = ClientBook(await socket.subscribe())
+    for seq, (bids, asks) in enumerate(
+        [
+            (ladder(98, -1), ladder(101, 1)),
+            (ladder(99, -1, 3), ladder(102, 2)),
+            ((), ladder(103, 1, 1)),
+            (ladder(99, -1), ladder(101, 1)),
+        ],
+        start=2,
+    ):
+        put(price_log, symbol_prices(seq=seq, bids=bids, asks=asks))
+        book.apply(await socket.next())
+        assert book.seq == seq
+    assert len(book.bids) == 20
+
+
+async def test_a_slow_client_gets_one_frame_for_everything_it_missed(
+    connect: Connect, price_log: BreakableLog
+) -> None:
+    """Twenty books between two sends are one delta, from the seq it was sent last."""
+    put(price_log, symbol_prices(seq=1))
+    socket = await connect()
+    book = ClientBook(await socket.subscribe())
+    for seq in range(2, 22):
+        put(price_log, symbol_prices(seq=seq, bids=((90 + seq % 7, seq),)))
+    book.apply(await socket.next())
+    assert book.seq == 21
+    assert list(book.bids.values()) == ["0.0021"]
+
+
+async def test_a_client_too_far_behind_gets_a_snapshot(
+    connect: Connect, price_log: BreakableLog
+) -> None:
+    put(price_log, symbol_prices(seq=1))
+    socket = await connect()
+    await socket.subscribe()
+    for seq in range(2, 90):
+        put(price_log, symbol_prices(seq=seq, bids=((90, seq),)))
+    assert ClientBook(await socket.next()).seq == 89
+
+
+async def test_a_feed_that_began_anew_is_a_snapshot(
+    connect: Connect, price_log: BreakableLog
+) -> None:
+    put(price_log, symbol_prices(seq=7))
+    socket = await connect()
+    await socket.subscribe()
+    put(price_log, symbol_prices(seq=1, bids=((90, 1),)))
+    assert ClientBook(await socket.next()).seq == 1
+
+
+async def test_subscribing_again_begins_again(connect: Connect, price_log: BreakableLog) -> None:
+    """How a client heals whose checksum differs."""
+    put(price_log, symbol_prices(seq=3))
+    socket = await connect()
+    assert await socket.subscribe() == await socket.subscribe()
+
+
+async def test_the_snapshot_waits_for_the_first_price(
+    connect: Connect, price_log: BreakableLog
+) -> None:
+    socket = await connect()
+    answer = await socket.ask(op="subscribe", channel="ticker", symbol="BTC-USD", id=7)
+    assert answer == {"type": "subscribed", "channel": "ticker", "symbol": "BTC-USD", "id": 7}
+    put(price_log, symbol_prices())
+    snapshot = await socket.next()
+    assert (snapshot["type"], snapshot["bid"]) == ("snapshot", "0.99")
+
+
+async def test_ticker_updates_are_whole(connect: Connect, price_log: BreakableLog) -> None:
+    put(price_log, symbol_prices())
+    socket = await connect()
+    first = await socket.subscribe("ticker")
+    put(price_log, symbol_prices(bids=((98, 1),)))
+    update = await socket.next()
+    assert update["type"] == "update"
+    assert (first["bid"], update["bid"]) == ("0.99", "0.98")
+    assert set(first) == set(update)
+
+
+async def test_trades_come_once_oldest_first(connect: Connect, price_log: BreakableLog) -> None:
+    put(price_log, symbol_prices(trades=(a_trade("1"),)))
+    socket = await connect()
+    snapshot = await socket.subscribe("trades")
+    assert [trade["id"] for trade in snapshot["trades"]] == ["A:1"]
+    put(price_log, symbol_prices(trades=(a_trade("1"), a_trade("2"), a_trade("3"))))
+    update = await socket.next()
+    assert (update["type"], [trade["id"] for trade in update["trades"]]) == (
+        "update",
+        ["A:2", "A:3"],
+    )
+
+
+async def test_staleness_is_told_without_any_news(
+    connect: Connect, price_log: BreakableLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken log, or a feed that died, must not look like a quiet market."""
+    monkeypatch.setattr(market, "LOOK_S", 0.01)
+    put(price_log, symbol_prices())
+    socket = await connect()
+    assert (await socket.subscribe("ticker"))["stale"] is False
+    price_log.breaks = TransportError("log")
+    assert (await socket.next())["stale"] is True
+    price_log.breaks = None
+    assert (await socket.next())["stale"] is False
+    clock = wiring.clock()
+    assert isinstance(clock, FakeClock)
+    clock.advance_ns(6 * SECOND_NS)
+    assert (await socket.next())["stale"] is True
+
+
+async def test_unsubscribed_is_silent(connect: Connect, price_log: BreakableLog) -> None:
+    put(price_log, symbol_prices())
+    socket = await connect()
+    await socket.subscribe("ticker")
+    answer = await socket.ask(op="unsubscribe", channel="ticker", symbol="BTC-USD")
+    assert answer["type"] == "unsubscribed"
+    put(price_log, symbol_prices(bids=((98, 1),)))
+    assert await socket.communicator.receive_nothing(timeout=0.3)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ("{", "malformed_json"),
+        ("[]", "validation_error"),
+        ('{"op": "dance"}', "validation_error"),
+        ('{"op": "subscribe", "channel": "orders", "symbol": "BTC-USD"}', "validation_error"),
+        ('{"op": "subscribe", "channel": "book", "symbol": "NO-USD"}', "unknown_symbol"),
+        ('{"op": "subscribe", "channel": "book", "symbol": 5}', "validation_error"),
+        ('{"op": "ping", "extra": 1}', "validation_error"),
+    ],
+)
+async def test_what_is_not_understood_is_answered_and_the_socket_lives(
+    connect: Connect, sent: str, code: str
+) -> None:
+    socket = await connect()
+    await socket.communicator.send_to(text_data=sent)
+    answer = await socket.next()
+    assert (answer["type"], answer["code"]) == ("error", code)
+    assert (await socket.ask(op="ping", id="x")) == {"type": "pong", "id": "x"}
+
+
+async def test_fifty_subscriptions_and_no_more(connect: Connect) -> None:
+    socket = await connect()
+    for number in range(50):
+        answer = await socket.ask(op="subscribe", channel="book", symbol=f"S{number}-USD")
+        assert answer["type"] == "subscribed"
+    answer = await socket.ask(op="subscribe", channel="book", symbol="S50-USD")
+    assert answer["code"] == "too_many_subscriptions"
+    again = await socket.ask(op="subscribe", channel="book", symbol="S0-USD")
+    assert again["type"] == "subscribed", "one of the fifty may begin again"
+
+
+async def test_a_frame_too_long_closes(connect: Connect) -> None:
+    socket = await connect()
+    await socket.communicator.send_to(text_data=" " * (64 * 1024 + 1))
+    assert await socket.closed_with() == 4429
+
+
+async def test_a_client_that_talks_too_much_is_closed(connect: Connect) -> None:
+    socket = await connect()
+    for _ in range(market.OPS_MAX + 1):
+        await socket.communicator.send_to(text_data='{"op": "pong"}')
+    assert await socket.closed_with() == 4429
+
+
+@pytest.mark.parametrize("user", [None, type("Nobody", (), {"is_authenticated": False})()])
+async def test_whoever_is_not_logged_in_is_closed(connect: Connect, user: Any) -> None:
+    assert await (await connect(user)).closed_with() == 4401
+
+
+async def test_heartbeat_pings_and_closes_whoever_never_answers(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ping each 15 s; any message keeps the socket; a minute of silence ends it."""
+    monkeypatch.setattr(market, "LOOK_S", 0.01)
+    clock = wiring.clock()
+    assert isinstance(clock, FakeClock)
+    socket = await connect()
+    for _ in range(5):
+        clock.advance_ns(16 * SECOND_NS)
+        assert await socket.next() == {"type": "ping"}
+        await socket.communicator.send_to(text_data='{"op": "pong"}')
+        assert (await socket.ask(op="ping"))["type"] == "pong"
+    clock.advance_ns(61 * SECOND_NS)
+    assert await socket.closed_with() == 4408
+
+
+async def test_one_frame_is_encoded_once_for_all_sockets(
+    connect: Connect, price_log: BreakableLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[object] = []
+    keep = Frames._keep
+
+    def counted(frames: Frames, key: Any, frame: dict[str, Any]) -> None:
+        built.append(key)
+        keep(frames, key, frame)
+
+    monkeypatch.setattr(Frames, "_keep", counted)
+    put(price_log, symbol_prices(seq=1))
+    sockets = [await connect() for _ in range(4)]
+    for socket in sockets:
+        await socket.subscribe()
+    put(price_log, symbol_prices(seq=2, bids=((97, 4),)))
+    for socket in sockets:
+        assert (await socket.next())["seq"] == 2
+    assert len(built) == 2
