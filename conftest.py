@@ -6,3 +6,5 @@ import tempfile
 # Before Django reads its settings: tests never touch the data of somebody's running product.
 os.environ["OMS_DATA_DIR"] = tempfile.mkdtemp(prefix="oms-test-")  # noqa: TID251
 os.environ.setdefault("OMS_SECRET_KEY", "only-for-tests-" + "0" * 40)  # noqa: TID251
+
+pytest_plugins = ["oms_project.tests.servers"]

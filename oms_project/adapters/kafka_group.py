@@ -25,7 +25,7 @@ from oms_project.adapters.kafka_wire import (
     connect,
     translated,
 )
-from oms_project.kernel.errors import GapError
+from oms_project.kernel.errors import GapError, TransportError
 from oms_project.kernel.ports import StoredRecord
 
 HANDLER_MS_MAX: Final = 300_000
@@ -112,6 +112,16 @@ class KafkaSubscription:
             **static,
             **READING,
         )
+        try:
+            with translated():
+                # Known before we join: kafka-python may otherwise deal out a topic it has not heard
+                # of yet, which is no partition for anybody, and leave it at that.
+                known = self._consumer.partitions_for_topic(topic)
+            if not known:
+                raise TransportError("kafka", f"no topic {topic}: manage.py topics_create")
+        except TransportError:
+            self._consumer.close(autocommit=False, timeout_ms=LEAVE_MS_MAX)
+            raise
         self._topic = topic
         self._listener = _Listener(self._consumer)
         self._assigned: frozenset[int] = frozenset()

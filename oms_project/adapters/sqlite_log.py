@@ -175,6 +175,9 @@ class SqliteLog:
         return found
 
     def append(self, topic: str, records: Sequence[Record]) -> list[int]:
+        for record in records:
+            if not 0 <= record.partition < self.partitions:
+                raise ValueError(f"partition {record.partition} of {self.partitions}")
         with self.file(topic).write() as connection:
             offsets = insert_records(connection, records)
             crash("log.before_commit")
@@ -271,6 +274,8 @@ class SqliteSubscription:
         return frozenset(self._held)
 
     def seek(self, partition: int, offset: int) -> None:
+        if partition not in self._held:
+            raise ValueError(f"partition {partition} is not assigned")
         self._next[partition] = offset
 
     def commit(self, next_offsets: Mapping[int, int]) -> None:
