@@ -1,6 +1,9 @@
 """manage.py run_marketdata."""
 
 import json
+import os
+import signal
+import threading
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from marketdata.adapters import price_records
+from marketdata.tests.build import eventually
 from marketdata.tests.fakes import BreakableLog
 from oms_project.kernel.words import Topic
 
@@ -49,6 +53,22 @@ def test_a_capture_is_replayed(price_log: BreakableLog, tmp_path: Path) -> None:
     newest = price_log.read(Topic.PRICES, 0, 1, 1)[0]
     [symbol] = price_records.decode(newest.value).symbols
     assert (symbol.symbol, symbol.bids[0].ticks, symbol.venues) == ("BTC-USD", 9_900, ("X",))
+
+
+def test_sigterm_stops_it_between_two_steps(price_log: BreakableLog) -> None:
+    """The step in hand is finished, the command says what it wrote, the old handler is back."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stop_when_running() -> None:
+        eventually(lambda: price_log.end_offset(Topic.PRICES, 0) >= 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopper = threading.Thread(target=stop_when_running)
+    stopper.start()
+    said = run()
+    stopper.join()
+    assert f"stopped after {price_log.end_offset(Topic.PRICES, 0)} records" in said
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize(
