@@ -1,0 +1,135 @@
+"""One account's events on their way to one socket: gap-free, in order, each once.
+
+Read from the store by seq; nothing is taken from a push. Used by one thread at a time.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from oms_project.kernel.ports import OrderRow
+from oms_project.kernel.words import CLOSED
+from orders.domain import events as e
+from orders.projector import Fold
+from orders.queries import Queries, Story, shapes, units_of
+
+CHUNKS_AT_ONCE: Final = 20
+RESUME_EVENTS_MAX: Final = 100_000
+"""Somebody further behind starts anew: a snapshot is cheaper for both."""
+ROWS_MAX: Final = 5_000
+"""Orders a stream remembers; more are looked up again when something happens to them."""
+CHANNEL: Final = "orders"
+
+_encode = msgspec.json.Encoder().encode
+Frame = str
+
+
+class TooOldError(Exception):
+    """The events from this seq on cannot be given: the client needs a snapshot."""
+
+
+class Stream:
+    """A subscription. next_seq: of the event to be sent next."""
+
+    def __init__(self, reader: Queries, account_id: str) -> None:
+        self.account_id = account_id
+        self.next_seq = 0
+        self._reader = reader
+        self._fold = Fold()
+
+    def begin(self) -> list[Frame]:
+        """Return the frames that open a stream from now on: subscribed, then the snapshot."""
+        seq, value, rows = self._reader.snapshot(self.account_id)
+        self.next_seq = seq + 1
+        self._fold.fresh = {row.order_id: row for row in rows}
+        head = {"channel": CHANNEL, "account_id": self.account_id, "seq": seq}
+        return [
+            _text({"op": "subscribed", **head}),
+            _text({"op": "snapshot", **head, **value}),
+        ]
+
+    def resume(self, from_seq: int) -> list[Frame]:
+        """Return the frame that opens a stream whose first event is *from_seq*.
+
+        Raises:
+            TooOldError: it is too far behind, or ahead of everything there is.
+        """
+        last_seq = self._reader.store.last_seq(self.account_id)
+        if not last_seq + 1 - RESUME_EVENTS_MAX <= from_seq <= last_seq + 1:
+            raise TooOldError
+        if from_seq <= last_seq:
+            found = self._reader.store.chunks(self.account_id, from_seq, 1)
+            if not found or found[0].first_seq > from_seq:
+                raise TooOldError
+        self.next_seq = from_seq
+        head = {"channel": CHANNEL, "account_id": self.account_id, "seq": from_seq - 1}
+        return [_text({"op": "subscribed", **head})]
+
+    def news(self) -> list[Frame]:
+        """Return the frames of what is stored behind the last one; [] if there is nothing yet.
+
+        Raises:
+            TooOldError: events in between are gone.
+        """
+        frames: list[Frame] = []
+        for story in self._reader.stories(self.account_id, self.next_seq, CHUNKS_AT_ONCE):
+            if story.first_seq > self.next_seq:
+                raise TooOldError
+            frames += self._frames(story)
+            self.next_seq = story.last_seq + 1
+        return frames
+
+    def _frames(self, story: Story) -> list[Frame]:
+        frames = []
+        for index in range(self.next_seq - story.first_seq, len(story.batch.events)):
+            seq = story.first_seq + index
+            frame: dict[str, Any] = {
+                "op": "event",
+                "channel": CHANNEL,
+                "account_id": self.account_id,
+                "seq": seq,
+                "event": shapes.event(story.batch, index, units_of),
+            }
+            row = self._order_after(story.batch, story.batch.events[index], seq)
+            if row is not None:
+                frame["order"] = shapes.order(row, units_of(row.symbol))
+            frames.append(_text(frame))
+        return frames
+
+    # -------------------------------------------------------------- the order an event is about
+    def _order_after(self, batch: e.EventBatch, event: e.Event, seq: int) -> OrderRow | None:
+        """Return the order as it is after *event*, None if a newer one was told already."""
+        order_id = getattr(event, "order_id", None)
+        if order_id is None or isinstance(event, e.OrderQuarantined):
+            return None
+        version = getattr(event, "version", 1)
+        rows = self._fold.fresh
+        row = rows.get(order_id)
+        if row is None and not isinstance(event, e.OrderRouted | e.OrderDenied):
+            # Not seen begin here: what is stored is this event's outcome, or a later one.
+            row = self._reader.store.get(order_id, (self.account_id,))
+            if row is not None:
+                self._remember(row)
+            return row if version else None
+        if row is not None and row.version >= version:
+            return None
+        one = msgspec.structs.replace(batch, events=[event], first_seq=seq)
+        self._fold.add(one, b"")
+        self._fold.chunks.clear()
+        self._fold.fills.clear()
+        row = rows[order_id]
+        self._remember(row)
+        return row
+
+    def _remember(self, row: OrderRow) -> None:
+        rows = self._fold.fresh
+        if len(rows) >= ROWS_MAX:
+            rows.clear()
+        if row.status in CLOSED:
+            rows.pop(row.order_id, None)
+        else:
+            rows[row.order_id] = row
+
+
+def _text(frame: dict[str, Any]) -> Frame:
+    return _encode(frame).decode()
