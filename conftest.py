@@ -1,10 +1,19 @@
 """Fixtures of the whole suite: a data folder of its own, and the real servers where they exist."""
 
-import os
+import dataclasses
 import tempfile
+from pathlib import Path
 
-# Before Django reads its settings: tests never touch the data of somebody's running product.
-os.environ["OMS_DATA_DIR"] = tempfile.mkdtemp(prefix="oms-test-")  # noqa: TID251
-os.environ.setdefault("OMS_SECRET_KEY", "only-for-tests-" + "0" * 40)  # noqa: TID251
+from django.conf import settings
 
 pytest_plugins = ["oms_project.tests.servers"]
+
+# Tests never touch the data of somebody's running product, nor of another test run. pytest-django
+# has read the settings before this file, so they are changed here and not in the environment.
+_FOLDER = Path(tempfile.mkdtemp(prefix="oms-test-"))
+settings.ENV = dataclasses.replace(
+    settings.ENV, data_dir=_FOLDER, log_url=f"sqlite://{_FOLDER / 'log'}"
+)
+for _alias, _database in settings.DATABASES.items():
+    if "sqlite" in _database["ENGINE"]:
+        _database["TEST"]["NAME"] = str(_FOLDER / f"test_{_alias}.sqlite3")

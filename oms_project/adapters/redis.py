@@ -23,6 +23,7 @@ from redis.retry import Retry
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
 from oms_project.kernel.ports import Claim, ClaimState, Clock, IdempotencyStore
 
+PREFIX: Final = "oms:orders:claim:"
 TTL_S: Final = 24 * 60 * 60
 WAIT_S_MAX: Final = 0.1
 ANSWER_MS_MAX: Final = 120_000
@@ -49,8 +50,10 @@ class RedisIdempotencyCopy:
         ttl_s: int = TTL_S,
         *,
         clock: Clock | None = None,
+        prefix: str = PREFIX,
     ) -> None:
         self._inner = inner
+        self._prefix = prefix
         self._ttl_s = ttl_s
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
@@ -98,14 +101,14 @@ class RedisIdempotencyCopy:
         return state.answer is not None or age_ms > ANSWER_MS_MAX
 
     def _copies(self, claims: Sequence[Claim]) -> list[ClaimState | None]:
-        names = [_name(claim) for claim in claims]
+        names = [self._name(claim) for claim in claims]
         values = self._try(lambda: self._redis.mget(names)) if names else []
         if values is None:
             return [None] * len(claims)
         return [_read(value, claim) for value, claim in zip(values, claims, strict=True)]
 
     def _keep(self, states: Iterable[ClaimState]) -> None:
-        pairs = [(_name(state.claim), _encode(state)) for state in states]
+        pairs = [(self._name(state.claim), _encode(state)) for state in states]
         if not pairs:
             return
 
@@ -134,11 +137,9 @@ class RedisIdempotencyCopy:
                 _logger.warning("claim_copy_away", error=repr(error))
             return None
 
-
-def _name(claim: Claim) -> str:
-    parts = (claim.account_id, claim.endpoint, claim.key)
-    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
-    return f"oms:orders:claim:{digest}"
+    def _name(self, claim: Claim) -> str:
+        parts = (claim.account_id, claim.endpoint, claim.key)
+        return self._prefix + hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 def _read(value: bytes | None, asked: Claim) -> ClaimState | None:

@@ -103,7 +103,6 @@ def memory_claims(request: Request) -> Iterator[ClaimsCase]:
 
 @contextmanager
 def sql_claims(request: Request) -> Iterator[ClaimsCase]:
-    request.getfixturevalue("transactional_db")
     yield ClaimsCase(SqlIdempotencyStore(), FakeClock())
 
 
@@ -113,7 +112,8 @@ def redis_claims(request: Request) -> Iterator[ClaimsCase]:
     from oms_project.adapters.redis import RedisIdempotencyCopy
 
     clock = FakeClock()
-    store = RedisIdempotencyCopy(MemoryIdempotencyStore(), server.url, clock=clock)
+    prefix = f"oms:test:{SystemIds().new()}:"
+    store = RedisIdempotencyCopy(MemoryIdempotencyStore(), server.url, clock=clock, prefix=prefix)
     yield ClaimsCase(store, clock)
     store.close()
 
@@ -216,11 +216,16 @@ PUSHES: dict[str, Callable[[Request], AbstractContextManager[PushCase]]] = {
 }
 
 _NEED_A_SERVER = {"kafka", "redis", "mongo"}
+_NEED_A_DATABASE = {sql_claims, kafka_intake}
 
 
 def each(adapters: dict[str, object]) -> list[object]:
-    """Return pytest params for a dict of adapters; those on a real server carry the mark."""
-    return [
-        pytest.param(make, id=name, marks=[SERVER] if name in _NEED_A_SERVER else [])
-        for name, make in adapters.items()
-    ]
+    """Return pytest params for a dict of adapters, marked with what they need."""
+    params = []
+    for name, make in adapters.items():
+        marks = [SERVER] if name in _NEED_A_SERVER else []
+        if make in _NEED_A_DATABASE:
+            # Real transactions: other threads must see them.
+            marks.append(pytest.mark.django_db(transaction=True))
+        params.append(pytest.param(make, id=name, marks=marks))
+    return params
