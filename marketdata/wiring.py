@@ -46,10 +46,20 @@ class _Directory:
         self._listings: dict[str, Listing] = {}
         self._units: dict[str, Units] = {}
 
+    def old(self) -> bool:
+        """Tell whether the next `listings` will ask the table."""
+        read_at_ns = self._read_at_ns
+        if read_at_ns is None:
+            return True
+        return clock().monotonic_ns() - read_at_ns > INSTRUMENTS_AGE_MAX_NS
+
+    def known_units(self, symbol: str) -> Units | None:
+        """Return a symbol's units as last read: never waits, for callers on an event loop."""
+        return self._units.get(symbol)
+
     def listings(self) -> dict[str, Listing]:
         now_ns = clock().monotonic_ns()
-        age_ns = now_ns - (self._read_at_ns or 0)
-        if self._read_at_ns is None or age_ns > INSTRUMENTS_AGE_MAX_NS:
+        if self.old():
             found = {one.instrument.symbol: one for one in instruments_table.listings()}
             self._units = {symbol: Units(one.instrument) for symbol, one in found.items()}
             self._listings = found
@@ -67,6 +77,8 @@ class _Directory:
 _directory = _Directory()
 listings = _directory.listings
 units = _directory.units
+known_units = _directory.known_units
+instruments_old = _directory.old
 forget_instruments = _directory.forget
 
 

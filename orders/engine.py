@@ -33,9 +33,10 @@ from oms_project.kernel.ports import (
     Venue,
 )
 from oms_project.kernel.words import Topic
+from orders.adapters.lookup import lookup
 from orders.domain import commands, events
 from orders.domain.book import CLOSED_KEPT, Book, State, state_hash
-from orders.domain.decide import Stored, Turn, route_of, step
+from orders.domain.decide import Turn, route_of, step
 
 GROUP: Final = "oms-engine"
 RECORDS_MAX: Final = 64
@@ -126,9 +127,7 @@ class Engine:
         state = owned.book.state
         emitted = self._last_emitted(state.partition)
         while state.offset < end:
-            records = self._log.read(
-                Topic.COMMANDS, state.partition, state.offset, REPLAY_RECORDS
-            )
+            records = self._log.read(Topic.COMMANDS, state.partition, state.offset, REPLAY_RECORDS)
             batches = []
             for record in records:
                 try:
@@ -152,6 +151,8 @@ class Engine:
     def _resume(self, owned: Owned) -> None:
         """Give the venue back what is open; it keeps no truth of its own."""
         now_ns = self._clock.now_ns()
+        # Before the first order: a venue without a book refuses whatever comes (no_market).
+        self._books.update({prices.symbol: prices for prices in self._prices()})
         for prices in self._books.values():
             owned.venue.on_book(prices, now_ns)  # type: ignore[attr-defined]
         orders = [order for _, order in owned.book.open_orders()]
@@ -172,7 +173,9 @@ class Engine:
         routes: list[tuple[Owned, list[Route | CancelRoute]]] = []
         for record in records:
             owned = self.owned[record.partition]
-            self._wait_for_projector(owned)
+            if owned.ahead_orders >= AHEAD_MAX:
+                self._let_out(batches, routes)
+                self._wait_for_projector(owned)
             try:
                 batch, turn = self._decide(owned, record)
             except PoisonError as error:
@@ -182,6 +185,13 @@ class Engine:
                 batches.append(batch)
             if turn.routes:
                 routes.append((owned, turn.routes))
+        self._let_out(batches, routes)
+        return poison
+
+    def _let_out(
+        self, batches: list[Record], routes: list[tuple[Owned, list[Route | CancelRoute]]]
+    ) -> None:
+        """Make the events durable, then send the orders; both lists are empty afterwards."""
         crash("engine.before_events")
         self._append_events(batches)
         crash("engine.after_events")
@@ -189,7 +199,8 @@ class Engine:
         for owned, orders in routes:
             owned.venue.route(orders, now_ns)
         crash("engine.after_route")
-        return poison
+        batches.clear()
+        routes.clear()
 
     def tick(self) -> None:
         """Feed the venues, put what they say into the log, keep snapshots."""
@@ -215,7 +226,7 @@ class Engine:
         state.offset = record.offset + 1
         envelope = wire.open_envelope(record.value, commands.SCHEMA)
         command = wire.read_body(commands.decoder, envelope)
-        turn = step(book, envelope.at_ns, command, self._stored(book, command))
+        turn = step(book, envelope.at_ns, command, lookup(self._store, book, command))
         owned.commands += len(turn.events)
         if not turn.events:
             return None, turn
@@ -234,21 +245,6 @@ class Engine:
             actor=GROUP, trace=envelope.trace,
         )  # fmt: skip
         return Record(state.partition, record.key, value), turn
-
-    def _stored(self, book: Book, command: commands.Command) -> Stored:
-        """Look up client_order_ids that memory has let go of; nothing was let go: no look-up."""
-        if not book.state.evicted or type(command) is not commands.PlaceOrders:
-            return {}
-        account = book.state.accounts.get(command.account_id)
-        if account is None:
-            return {}
-        known = account.client_ids
-        unknown = [
-            order.client_order_id
-            for order in command.orders
-            if order.client_order_id not in known
-        ]
-        return self._store.orders_by_client_id(command.account_id, unknown) if unknown else {}
 
     def _append_events(self, batches: Sequence[Record]) -> None:
         if batches:
@@ -272,8 +268,6 @@ class Engine:
 
     def _wait_for_projector(self, owned: Owned) -> None:
         """Stay so close to the projector that what memory lets go of is stored already."""
-        if owned.ahead_orders < AHEAD_MAX:
-            return
         while not self._stop.is_set():
             projected = self._store.progress(owned.book.state.partition).last_command
             while owned.ahead and owned.ahead[0][0] <= projected:

@@ -52,7 +52,9 @@ class Fold:
             p.Chunk(batch.stream, batch.first_seq, seq - 1, batch.partition, batch.offset, body)
         )
 
-    def order(self, batch: e.EventBatch, event: e._OrderEvent, seq: int) -> p.OrderRow | p.OrderUpdate:
+    def order(
+        self, batch: e.EventBatch, event: e._OrderEvent, seq: int
+    ) -> p.OrderRow | p.OrderUpdate:
         """Return the row of the event's order with what all order events carry."""
         order_id = event.order_id
         row = self.fresh.get(order_id) or self.updates.get(order_id)

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Sequence
 
 from django.conf import settings
-from oms_project.adapters.push import ChannelPush
 
 from marketdata import wiring as market
 from marketdata.adapters import instruments
@@ -16,6 +15,7 @@ from oms_project.adapters.clock import SystemClock
 from oms_project.adapters.ids import SystemIds
 from oms_project.adapters.intake import ClaimedIntake, GroupCommit
 from oms_project.adapters.loop import Loop
+from oms_project.adapters.push import ChannelPush
 from oms_project.adapters.sqlite_log import SqliteIntake, SqliteLog
 from oms_project.kernel.ports import (
     AccountRow,

@@ -82,9 +82,7 @@ class Log(Protocol):
             ValueError: a partition that does not exist, or a record larger than the log takes.
         """
 
-    def read(
-        self, topic: str, partition: int, offset: int, records_max: int
-    ) -> list[StoredRecord]:
+    def read(self, topic: str, partition: int, offset: int, records_max: int) -> list[StoredRecord]:
         """Return up to *records_max* records from *offset* on, without waiting or a group.
 
         [] only at the end of the log.

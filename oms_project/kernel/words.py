@@ -74,5 +74,3 @@ class Role(StrEnum):
 class Liquidity(StrEnum):
     MAKER = "maker"
     TAKER = "taker"
-
-

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from itertools import islice
 
 from marketdata.domain.instrument import Units
+from oms_project.kernel.numbers import PPM, ceil_div
+from oms_project.kernel.words import Side
 from orders.domain import events as e
 from orders.domain.book import CLOSED_KEPT, EVICTED_AT_ONCE, Account, Book
 from orders.domain.order import CANCELED, REJECTED, Order, status_of
-from oms_project.kernel.numbers import PPM, ceil_div
-from oms_project.kernel.words import Side
 
 
 def apply(book: Book, account: Account, event: e.Event) -> None:

@@ -114,9 +114,7 @@ class Book:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.units = {
-            symbol: Units(instrument) for symbol, instrument in state.instruments.items()
-        }
+        self.units = {symbol: Units(instrument) for symbol, instrument in state.instruments.items()}
 
     def to_bytes(self) -> bytes:
         """Return the state's bytes: equal histories give equal bytes."""

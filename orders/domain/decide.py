@@ -13,7 +13,9 @@ from oms_project.kernel.errors import IllegalTransitionError
 from oms_project.kernel.numbers import PPM, ceil_div
 from oms_project.kernel.ports import CancelRoute, Report, ReportKind, Route
 from oms_project.kernel.words import AccountState, Side, Status, TimeInForce
-from orders.domain import apply, commands as c, events as e
+from orders.domain import apply
+from orders.domain import commands as c
+from orders.domain import events as e
 from orders.domain.book import Account, Book
 from orders.domain.order import MOVES, Move, Order, Outcome, status_of, status_with
 from risk.domain.rules import Check, Reason, refusal
@@ -71,9 +73,7 @@ def step(book: Book, at_ns: int, command: c.Command, stored: Stored) -> Turn:
     decide(turn, command)
     for symbol in turn.symbols:
         position = account.positions[symbol]
-        turn.happen(
-            e.PositionChanged(symbol, position.net_lots, position.cost, position.realized)
-        )
+        turn.happen(e.PositionChanged(symbol, position.net_lots, position.cost, position.realized))
     for asset in turn.assets:
         b = account.balance(asset)
         turn.happen(e.BalanceChanged(asset, b.free, b.locked, b.fees, b.venue, b.external))
@@ -148,9 +148,7 @@ def _examine(turn: Turn, check: Check, order: c.NewOrder, used: int, more: int) 
     return refusal(check)
 
 
-def _atomic_refusals(
-    turn: Turn, check: Check, command: c.PlaceOrders
-) -> dict[str, Reason] | None:
+def _atomic_refusals(turn: Turn, check: Check, command: c.PlaceOrders) -> dict[str, Reason] | None:
     """Return a reason for every order if one of them would be refused, None if all may pass."""
     used: dict[str, int] = {}
     for more, order in enumerate(command.orders):

@@ -177,9 +177,9 @@ def _why(order: OrderBody, units: Units | None, at: str, index: int | None) -> l
     def wrong(field: str, code: str, detail: str = "") -> None:
         found.append(Entry(f"{at}/{field}", code, detail, index))
 
-    if order.client_order_id is not UNSET:
-        if _CLIENT_ORDER_ID.fullmatch(order.client_order_id) is None:
-            wrong("client_order_id", "invalid", "1 to 36 of A-Z a-z 0-9 . _ : -")
+    client_order_id = order.client_order_id
+    if client_order_id is not UNSET and _CLIENT_ORDER_ID.fullmatch(client_order_id) is None:
+        wrong("client_order_id", "invalid", "1 to 36 of A-Z a-z 0-9 . _ : -")
     market = order.type is OrderType.MARKET
     if market and order.price is not UNSET:
         wrong("price", "price_forbidden", "A market order has no price; leave it out.")
@@ -255,7 +255,9 @@ def _why_bounds(
     elif ticks is not None and lots is not None and lots <= most_lots:
         notional = units.notional(ticks, lots)
         if notional < instrument.notional_min:
-            wrong("quantity", "min_notional", f"Worth at least {units_text(instrument.notional_min)}.")
+            wrong(
+                "quantity", "min_notional", f"Worth at least {units_text(instrument.notional_min)}."
+            )
         most = instrument.notional_max or UNITS_MAX
         if notional > most:
             wrong("quantity", "max_notional", f"Worth at most {units_text(most)}.")

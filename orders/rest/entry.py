@@ -1,7 +1,8 @@
 """Order entry over HTTP, without a framework: what a request plans, and what its outcome is told as.
 
 The lean ASGI path and the DRF views both run `plan_*`, commit the submission and run `told`; so the
-two doors answer the same, to the byte.
+two doors answer the same, to the byte. Instruments are those last read (`market.listings` reads
+them): a plan never waits.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from orders.services import Gateway
 JSON: Final = "application/json"
 ACCEPTED: Final = 202
 WAIT_S_MAX: Final = 10.0
+WAIT_POLL_S: Final = 0.01
 
 _encode = msgspec.json.Encoder().encode
 Headers = Mapping[bytes, bytes]
@@ -75,7 +77,7 @@ def plan_order(
     key = _key(headers)
     if isinstance(key, Problem):
         return key
-    parsed = bodies.single(body, key, market.units)
+    parsed = bodies.single(body, key, market.known_units)
     if isinstance(parsed, Problem):
         return parsed
     refused = _may_trade(principal, parsed.account_id)
@@ -101,7 +103,7 @@ def plan_batch(
     key = _key(headers)
     if isinstance(key, Problem):
         return key
-    parsed = bodies.batch(body, key, market.units)
+    parsed = bodies.batch(body, key, market.known_units)
     if isinstance(parsed, Problem):
         return parsed
     refused = _may_trade(principal, parsed.account_id)
@@ -176,7 +178,7 @@ def plan_cancel_all(
         wanted = msgspec.convert(value, CancelBody, strict=True)
     except msgspec.ValidationError:
         return bodies.explain(body, CancelBody)
-    if wanted.symbol and market.units(wanted.symbol) is None:
+    if wanted.symbol and market.known_units(wanted.symbol) is None:
         return Problem("validation_error", errors=(Entry("/symbol", "unknown_symbol"),))
     if wanted.side not in ("", "buy", "sell"):
         return Problem("validation_error", errors=(Entry("/side", "not_a_choice", "buy or sell"),))

@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 from asgiref.sync import sync_to_async
 
+from marketdata import wiring as market
 from oms_project import metrics
 from oms_project.access import principal as access
 from oms_project.access.errors import AccessError
@@ -26,7 +27,6 @@ from orders.rest import entry, shown
 from orders.rest.entry import Answer, Plan
 
 PREFIX: Final = "/api/orders"
-WAIT_POLL_S: Final = 0.01
 _log = structlog.get_logger(__name__)
 _monotonic_ns = SystemClock.monotonic_ns
 
@@ -96,6 +96,8 @@ async def _answer(
     if isinstance(principal, Problem):
         return principal
     body = await _body(receive)
+    if market.instruments_old():
+        await sync_to_async(market.listings, thread_sensitive=False)()
     gateway = wiring.gateway()
     if hasattr(planner, "blocks"):
         planner = sync_to_async(planner, thread_sensitive=False)
@@ -165,7 +167,7 @@ async def _decided(
             await settle(plan.submission.claim, 201, body)
             applied = {"Preference-Applied": f"wait={wait_s:g}"}
             return Answer(201, body, applied)
-        await asyncio.sleep(WAIT_POLL_S)
+        await asyncio.sleep(entry.WAIT_POLL_S)
     return answer
 
 

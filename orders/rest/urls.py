@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from orders.rest import account_views, views
+from orders.rest import account_views, entry_views, views
 
 urlpatterns = [
-    path("orders", views.OrderListView.as_view(), name="orders"),
+    path("orders", entry_views.OrdersView.as_view(), name="orders"),
+    path("orders/batch", entry_views.BatchView.as_view(), name="orders-batch"),
+    path("orders/cancel", entry_views.CancelAllView.as_view(), name="orders-cancel"),
     path("orders/<str:order_id>", views.OrderView.as_view(), name="order"),
+    path("orders/<str:order_id>/cancel", entry_views.CancelView.as_view(), name="order-cancel"),
     path("orders/<str:order_id>/events", views.OrderEventsView.as_view(), name="order-events"),
     path("orders/<str:order_id>/fills", views.OrderFillsView.as_view(), name="order-fills"),
     path("accounts", account_views.AccountListView.as_view(), name="accounts"),
