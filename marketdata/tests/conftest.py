@@ -5,11 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from marketdata import wiring
 from marketdata.tests.fakes import BreakableLog
 from marketdata.view import PriceView
 from oms_project.adapters.clock import FakeClock
+
+# What a property says does not depend on how busy the machine is.
+settings.register_profile(
+    "laws", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("laws")
 
 
 @pytest.fixture

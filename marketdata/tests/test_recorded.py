@@ -250,6 +250,48 @@ def test_a_checksum_that_differs_takes_the_book_away(tmp_path: Path) -> None:
     assert (reader.checked, reader.mismatches) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"b": [["0.000022801", "1.00000000"]], "c": "1"},
+        {"b": [["0.00002280"]], "c": "1"},
+        {"b": [["0.00002280", "1.00000000"]], "c": "many"},
+        {"b": 7},
+        ["not", "a", "book"],
+    ],
+    ids=["too fine", "no size", "no checksum", "no list", "no object"],
+)
+def test_a_malformed_update_takes_the_book_away(tmp_path: Path, payload: Any) -> None:
+    """Until the next snapshot: what was missed cannot be known."""
+    (tmp_path / "KRAKEN.ws.0.0").write_text(
+        kraken_line("1600000001.0", {"as": KRAKEN_ASKS, "bs": KRAKEN_BIDS})
+        + kraken_line("1600000002.0", payload)
+        + kraken_line("1600000003.0", {"b": [["0.00002280", "2.00000000"]]})
+        + kraken_line("1600000004.0", {"as": KRAKEN_ASKS, "bs": KRAKEN_BIDS})
+    )
+    replay = Replay(tmp_path)
+    assert replay.to(0).bids("ADA-BTC") != ()
+    assert replay.to(2).bids("ADA-BTC") == ()
+    assert replay.to(3).bids("ADA-BTC") != ()
+    assert replay.feed.tracks[0].malformed == 1
+
+
+def test_malformed_trades_and_foreign_messages_are_passed_over(tmp_path: Path) -> None:
+    """Nothing a capture holds ends the replay."""
+    (tmp_path / "KRAKEN.ws.0.0").write_text(
+        kraken_line("1600000000.0", {"as": KRAKEN_ASKS, "bs": KRAKEN_BIDS})
+        + ws("1600000001.0", [1, 5, "trade", "ADA/XBT"])
+        + ws("1600000001.1", [1, [["1"]], "trade", "ADA/XBT"])
+        + ws("1600000001.2", [1, [["0.1", "1.0", "0", "s"]], "trade", "WHO/XBT"])
+        + ws("1600000001.3", [1, {}, "spread", "ADA/XBT"])
+        + ws("1600000001.4", "hello")
+    )
+    replay = Replay(tmp_path).to(2)
+    assert replay.feed.tracks[0].malformed == 3
+    assert replay.trades == []
+    assert replay.bids("ADA-BTC") != ()
+
+
 def test_captures_of_several_exchanges_play_side_by_side(tmp_path: Path) -> None:
     """Each from its own first message on, however far apart they were recorded."""
     kraken(tmp_path)

@@ -66,10 +66,10 @@ def test_consolidated_spread_and_depth_are_those_of_a_liquid_market() -> None:
 
 
 def test_prices_move_and_trades_are_at_the_touch() -> None:
-    steps = play(11, steps=300)
+    steps = play(11, steps=250)
     seen = [one for one in consolidated(steps) if one.symbol == "BTC-USD"]
     assert len({one.bids[0].ticks for one in seen}) > 8
-    assert seen[-1].seq > 250
+    assert seen[-1].seq > 200
     trades = [trade for step in steps for _, trade in step.trades]
     assert len(trades) > 50
     assert {trade.sign for trade in trades} == {1, -1}
@@ -78,11 +78,11 @@ def test_prices_move_and_trades_are_at_the_touch() -> None:
 
 
 def test_prices_revert_to_where_they_started() -> None:
-    """Hours of simulated time do not let the price wander off."""
+    """Many minutes of simulated time do not let the price wander off."""
     feed = SimulatedFeed(MODELS[:1], dice(2), outage_every=0)
     start = MODELS[0].start_ticks
     now_ns = NOW_NS
-    for _ in range(60):
+    for _ in range(15):
         now_ns += 60 * SECOND_NS
         quote = feed.step(now_ns).quotes[0]
         assert start // 2 < quote.bids[0].ticks < start * 2
@@ -90,7 +90,7 @@ def test_prices_revert_to_where_they_started() -> None:
 
 def test_an_outage_silences_a_venue_for_a_while() -> None:
     """A silent venue neither quotes nor trades nor is heard, and comes back."""
-    steps = play(4, steps=600, outage_every=200)
+    steps = play(4, steps=300, outage_every=100)
     heard = [set(step.heard) for step in steps]
     everybody = {venue.name for venue in VENUES}
     assert any(names != everybody for names in heard)

@@ -68,7 +68,7 @@ def run(found: Sequence[Step], seed: int) -> tuple[list[Report], int]:
     return reports, offered
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(steps, st.integers(0, 3))
 def test_every_history_is_legal(found: list[Step], seed: int) -> None:
     """Numbers run 1, 2, 3 …; nobody gets more than ordered, nor beyond his limit, nor for free."""
