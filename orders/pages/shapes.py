@@ -33,11 +33,21 @@ def places(instruments: Mapping[str, Value]) -> Places:
 
 
 def placed(rows: Iterable[Value], known: Places) -> list[Value]:
-    """Return *rows* with the decimals of their symbol, and how much of an order is filled."""
+    """Return *rows* with the decimals of their symbol, their worth and how much is filled."""
     return [
-        {**row, **known.get(row["symbol"], _NO_PLACES), "filled_share": _filled_share(row)}
+        {
+            **row,
+            **known.get(row["symbol"], _NO_PLACES),
+            "filled_share": _filled_share(row),
+            "value": _value(row),
+        }
         for row in rows
     ]
+
+
+def _value(row: Value) -> str | None:
+    price = row.get("mark_price") or row.get("price")
+    return f"{Decimal(price) * Decimal(row['quantity']):f}" if price else None
 
 
 def _filled_share(row: Value) -> int:

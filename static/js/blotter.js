@@ -92,7 +92,7 @@ export class Blotter {
     if (!this.ready()) return;
     const shown = [...this.store.positions.values()].filter(worthShowing).map((position) => ({
       ...position,
-      mark_price: this.store.tickers.get(position.symbol)?.mark ?? position.mark_price,
+      mark_price: this.store.closingPrice(position) ?? position.mark_price,
     }));
     this.fill("positions", shown, (position) => this.rows.position(position), (position) => position.symbol);
     this.count("positions", shown.filter((position) => sign(position.quantity)).length);
@@ -129,23 +129,28 @@ export class Blotter {
     }
   }
 
-  async cancel(orderId, button) {
-    if (this.keys.get(orderId)?.busy) return;
-    const attempt = this.keys.get(orderId) ?? { key: newKey() };
-    this.keys.set(orderId, attempt);
+  cancel(orderId, button) {
+    return this.send(orderId, `/api/orders/${orderId}/cancel`, {}, button);
+  }
+
+  /** Post a cancel once; after an unknown outcome the same key is used again. */
+  async send(what, path, body, button) {
+    if (this.keys.get(what)?.busy) return;
+    const attempt = this.keys.get(what) ?? { key: newKey() };
+    this.keys.set(what, attempt);
     attempt.busy = true;
-    if (button) button.setAttribute("aria-disabled", "true");
+    button.setAttribute("aria-disabled", "true");
     try {
-      await post(`/api/orders/${orderId}/cancel`, {}, attempt.key);
-      this.keys.delete(orderId);
+      await post(path, body, attempt.key);
+      this.keys.delete(what);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (!problem.unknown) this.keys.delete(orderId);
+      if (!problem.unknown) this.keys.delete(what);
       const text = problem.unknown ? "Not known whether it arrived. Press Cancel again, it does no harm." : problem.message;
       this.toasts.failed("Could not cancel", text);
     } finally {
       attempt.busy = false;
-      if (button) button.removeAttribute("aria-disabled");
+      button.removeAttribute("aria-disabled");
     }
   }
 
@@ -158,8 +163,8 @@ export class Blotter {
       return;
     }
     this.disarm(button);
-    const open = [...this.store.orders.values()].filter((order) => order.status !== "PENDING_CANCEL");
-    await Promise.all(open.map((order) => this.cancel(order.order_id)));
+    const body = { account_id: this.store.account };
+    await this.send("all", "/api/orders/cancel", body, button);
   }
 
   disarm(button) {

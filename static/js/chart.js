@@ -101,6 +101,7 @@ export class Chart {
 
   draw() {
     if (!this.size?.width || this.points.length < 2) return;
+    $("#chart-empty").hidden = true;
     const frame = this.frame();
     this.pen.clearRect(0, 0, this.size.width, this.size.height);
     this.pen.font = "11px Inter, sans-serif";

@@ -39,7 +39,8 @@ export class Connection {
     const live = Object.values(this.states).every((state) => state === "live");
     if (live) this.lostAt = null;
     const silent = performance.now() - this.heardAt;
-    const stale = this.stale || silent > STALE_MS;
+    const trading = this.store.instrument.state === "TRADING"; // others have no prices to grow old
+    const stale = trading && (this.stale || silent > STALE_MS);
     const state = live ? (stale ? "stale" : "live") : "reconnecting";
     const seconds = Math.floor(silent / 1000);
     const text = { live: "Live", stale: `Stale ${seconds}\u2009s`, reconnecting: "Reconnecting" }[state];

@@ -44,8 +44,9 @@ function receiveMarket(message) {
   connection.heard(message);
   const { op, channel } = message;
   if (op === "error") connection.error(message);
-  else if (op === "ticker" || (op === "snapshot" && channel === "ticker")) store.ticker(message);
-  else if (op === "trades" || (op === "snapshot" && channel === "trades")) receiveTrades(message);
+  else if (op === "subscribed") return;
+  else if ((channel ?? op) === "ticker") store.ticker(message);
+  else if ((channel ?? op) === "trades") receiveTrades(message);
   else if (channel === "book") receiveBook(message);
 }
 
@@ -94,7 +95,7 @@ function receiveEvent(message) {
     orders.renew("orders"); // something is missing before it: resume from what we have
     return;
   }
-  if (store.seq !== before) toasts.event(message.event, message.order);
+  if (store.seq !== before) toasts.event(message.event, message.order ?? store.order(message.event.order_id));
 }
 
 /** The stream no longer holds what we need: begin again from a snapshot. */

@@ -94,11 +94,10 @@ export class Rows {
     );
   }
 
-  /** A position at the live mark; the server's mark until a ticker came. */
+  /** A position, marked at what closing it would pay now. */
   position(position) {
     const places = this.places(position.symbol);
-    const mark = this.store.tickers.get(position.symbol)?.mark ?? position.mark_price;
-    const { average_price: average, quantity } = position;
+    const { average_price: average, mark_price: mark, quantity } = position;
     const unrealized = mark && average ? mul(sub(mark, average), quantity) : position.unrealized_pnl;
     const close = h("button", { type: "button", class: "small", dataset: { close: position.symbol }, "aria-label": `Prepare an order that closes ${position.symbol}` }, "Close…");
     return h(

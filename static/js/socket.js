@@ -62,7 +62,8 @@ export class Socket {
 
   take(data) {
     this.heard = performance.now();
-    const message = JSON.parse(data);
+    const { type, ...rest } = JSON.parse(data);
+    const message = { op: type, ...rest };
     if (message.op === "ping") this.send({ op: "pong" });
     else this.receive(message);
   }

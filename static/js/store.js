@@ -2,6 +2,7 @@
  * What the page knows. Messages change it at once; whoever shows it is told once an animation frame.
  */
 
+import { sign } from "./decimal.js";
 import { OPEN } from "./format.js";
 
 const FILLS_MAX = 200;
@@ -78,8 +79,12 @@ export class Store {
     return true;
   }
 
+  order(orderId) {
+    return this.orders.get(orderId) ?? this.history.get(orderId);
+  }
+
   putOrder(order) {
-    const known = this.orders.get(order.order_id) ?? this.history.get(order.order_id);
+    const known = this.order(order.order_id);
     if (known && known.version > order.version) return;
     if (OPEN.has(order.status)) {
       this.orders.set(order.order_id, order);
@@ -109,16 +114,23 @@ export class Store {
   }
 
   ticker(message) {
-    this.tickers.set(message.symbol, message);
+    this.tickers.set(message.symbol, { ...message, change_24h: message.change_24h ?? message.change_24h_percent });
     this.touch("tickers", message.symbol === this.symbol ? "ticker" : "tickers");
   }
 
-  addTrades(trades) {
+  addTrades(news) {
+    const trades = news.map((trade) => ({ ...trade, trade_id: trade.trade_id ?? trade.id, side: trade.side ?? trade.taker_side }));
     const known = new Set(this.trades.map((trade) => trade.trade_id));
     const fresh = trades.filter((trade) => !known.has(trade.trade_id));
     this.trades = [...fresh, ...this.trades].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
     this.trades.length = Math.min(this.trades.length, 100);
     this.touch("trades");
+  }
+
+  /** Return what closing a position would pay now: the bid if long, the ask if short. */
+  closingPrice({ symbol, quantity }) {
+    const ticker = this.tickers.get(symbol);
+    return (sign(quantity) < 0 ? ticker?.ask : ticker?.bid) ?? null;
   }
 
   /** Return the best bid, ask and mark of this page's symbol. */

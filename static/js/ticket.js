@@ -50,12 +50,11 @@ export class Ticket {
   show() {
     const { instrument } = this.store;
     const draft = this.draft();
-    this.form.dataset.side = draft.side;
-    this.form.dataset.type = draft.type;
     const quote = this.store.quote();
     const asset = draft.side === "buy" ? instrument.quote : instrument.base;
     const free = this.store.balances.get(asset)?.free;
-    if (free !== undefined) setNumber($("#available"), free, draft.side === "buy" ? 2 : this.places.size);
+    const places = draft.side === "buy" ? 2 : this.places.size;
+    if (free !== undefined) setNumber($("#available"), roundDown(free, places), places);
     setText($("#available-asset"), asset);
     const touch = draft.side === "buy" ? quote.ask : quote.bid;
     setText($("#market-price"), touch ? `about ${number(touch, this.places.price)} ${instrument.quote}` : "no price yet");

@@ -1,11 +1,11 @@
 /** Short messages about own orders. One toast per order, updated in place; errors stay. */
 
-import { $, h } from "./dom.js";
-import { SIDE, number } from "./format.js";
+import { $, boot, h } from "./dom.js";
+import { SIDE, number, placesFor } from "./format.js";
 import { reason } from "./reasons.js";
 
 const STAY_MS = 6_000;
-const TOASTS_MAX = 5;
+const TOASTS_MAX = 3;
 
 export class Toasts {
   constructor(store) {
@@ -74,7 +74,9 @@ export class Toasts {
 }
 
 function describe({ side, quantity, symbol, type, price }) {
-  const at = type === "market" || !price ? "at market" : `@ ${number(price)}`;
+  const instrument = boot().instruments.find((one) => one.symbol === symbol);
+  const places = instrument ? placesFor(instrument).price : 0;
+  const at = type === "market" || !price ? "at market" : `@ ${number(price, places)}`;
   return `${SIDE[side]} ${number(quantity)} ${symbol} ${at}`;
 }
 

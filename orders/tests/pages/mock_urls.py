@@ -31,6 +31,13 @@ def cancel(request: HttpRequest, order_id: str) -> JsonResponse:
     return _answer(DESK.cancel(request, order_id, request.headers["Idempotency-Key"]))
 
 
+def cancel_all(request: HttpRequest) -> JsonResponse:
+    account_id = msgspec.json.decode(request.body)["account_id"]
+    for order in DESK.orders(request, {"account_id": account_id, "limit": "500"})["orders"]:
+        DESK.cancel(request, order["order_id"], "")
+    return JsonResponse({"account_id": account_id, "status": "PENDING_CANCEL"}, status=202)
+
+
 def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("for looking at the page of a 500")
 
@@ -42,6 +49,7 @@ def forbidden(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     *routes(DESK),
     path("api/orders", orders),
+    path("api/orders/cancel", cancel_all),
     path("api/orders/<uuid:order_id>/cancel", cancel),
     path("broken/", broken),
     path("forbidden/", forbidden),

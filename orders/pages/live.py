@@ -1,0 +1,158 @@
+"""The desk of the running product: reads from queries and the price view, writes through the API."""
+
+import functools
+from collections.abc import Mapping, Sequence
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest
+
+from marketdata import queries as market_queries
+from marketdata import wiring as market
+from oms_project.access import principal as access
+from oms_project.access.errors import AccessError
+from oms_project.kernel.ports import OrderQuery
+from oms_project.kernel.words import Role, Side, Status
+from oms_project.rest import times
+from orders import wiring
+from orders.domain import demo
+from orders.pages import door
+from orders.pages.desk import Answer, Value
+from orders.queries import Queries
+
+EVENTS_MAX = 500
+FILLS_MAX = 100
+TRADES_MAX = 50
+
+
+@functools.cache
+def _queries() -> Queries:
+    return Queries(wiring.store(), wiring.gateway().pending_order)
+
+
+class LiveDesk:
+    """See Desk."""
+
+    # ------------------------------------------------------------------ who
+    def _roles(self, request: HttpRequest) -> Mapping[str, str]:
+        try:
+            return access.from_session(request.COOKIES).roles
+        except AccessError:
+            return {}
+
+    def accounts(self, request: HttpRequest) -> Sequence[Value]:
+        """A membership that may not be traded with (another desk role) shows as viewer."""
+        try:
+            who = access.from_session(request.COOKIES)
+        except AccessError:
+            return []
+        return [
+            one if who.can_trade(one["account_id"]) else {**one, "role": Role.VIEWER}
+            for one in _queries().accounts(who.roles)
+        ]
+
+    def demo_logins(self) -> Sequence[Mapping[str, str]]:
+        """The demo's password is public: it is told where the demo was seeded, never over https."""
+        if settings.ENV.secure_cookies:
+            return ()
+        names = [login.username for login in demo.LOGINS]
+        there = get_user_model().objects.filter(username__in=names, is_active=True)
+        known = set(there.values_list("username", flat=True))
+        return [
+            {"username": login.username, "password": demo.PASSWORD, "what": login.text}
+            for login in demo.LOGINS
+            if login.username in known
+        ]
+
+    # ------------------------------------------------------------------ prices
+    def instruments(self) -> Sequence[Value]:
+        return [market_queries.instrument(one) for one in market.listings().values()]
+
+    def ticker(self, symbol: str) -> Value | None:
+        units, seen = market.units(symbol), market.view().current(symbol)
+        if units is None or seen is None:
+            return None
+        stale = market.view().is_stale(symbol)
+        shown = market_queries.ticker(seen.prices, units, stale=stale)
+        return {**shown, "change_24h": shown.get("change_24h") or shown.get("change_24h_percent")}
+
+    def book(self, symbol: str, depth: int) -> Value | None:
+        units, seen = market.units(symbol), market.view().current(symbol)
+        if units is None or seen is None:
+            return None
+        stale = market.view().is_stale(symbol)
+        return market_queries.book(seen.prices, units, stale=stale, depth=depth)
+
+    def trades(self, symbol: str) -> Sequence[Value]:
+        units, seen = market.units(symbol), market.view().current(symbol)
+        if units is None or seen is None:
+            return []
+        rows = market_queries.trades(reversed(seen.trades[-TRADES_MAX:]), units)
+        return [
+            {
+                **row,
+                "side": row.get("side") or row.get("taker_side"),
+                "trade_id": row.get("trade_id") or row.get("id"),
+            }
+            for row in rows
+        ]
+
+    # ------------------------------------------------------------------ orders
+    def orders(self, request: HttpRequest, query: Mapping[str, str]) -> Value:
+        if query["account_id"] not in self._roles(request):
+            return {"orders": [], "next_cursor": None}
+        return _queries().orders(_order_query(query), query.get("cursor", ""))
+
+    def order(self, request: HttpRequest, order_id: str) -> Value | None:
+        return _queries().order(str(order_id), tuple(self._roles(request)))
+
+    def events(self, request: HttpRequest, order_id: str) -> Sequence[Value]:
+        roles = tuple(self._roles(request))
+        found = _queries().events(str(order_id), roles, limit=EVENTS_MAX)
+        return found["events"] if found else []
+
+    def order_fills(self, request: HttpRequest, order_id: str) -> Sequence[Value]:
+        roles = tuple(self._roles(request))
+        return _queries().fills(roles, order_id=str(order_id), limit=FILLS_MAX)["fills"]
+
+    def fills(self, account_id: str) -> Sequence[Value]:
+        return _queries().fills((account_id,), limit=FILLS_MAX)["fills"]
+
+    def positions(self, account_id: str) -> Sequence[Value]:
+        return _queries().positions(account_id)
+
+    def balances(self, account_id: str) -> Sequence[Value]:
+        return _queries().balances(account_id)
+
+    # ------------------------------------------------------------------ writing
+    def submit(self, request: HttpRequest, body: Value, key: str) -> Answer:
+        return door.post(request, "/api/orders", body, key)
+
+    def cancel(self, request: HttpRequest, order_id: str, key: str) -> Answer:
+        return door.post(request, f"/api/orders/{order_id}/cancel", {}, key)
+
+    def new_key(self) -> str:
+        return wiring.ids().new()
+
+
+def _order_query(query: Mapping[str, str]) -> OrderQuery:
+    """Read the filters of a list of orders.
+
+    Raises:
+        ValueError: one that cannot be read.
+    """
+    try:
+        statuses = tuple(Status(name) for name in query.get("status", "").split(",") if name)
+        side = Side(query["side"]).value if "side" in query else None
+    except ValueError as error:
+        raise ValueError(f"{error}. Choose one from the list.") from error
+    return OrderQuery(
+        account_ids=(query["account_id"],),
+        symbol=query.get("symbol"),
+        statuses=statuses,
+        side=side,
+        from_ns=times.read_ns(query["from"]) if "from" in query else None,
+        to_ns=times.read_ns(query["to"]) if "to" in query else None,
+        client_order_id=query.get("client_order_id"),
+        limit=int(query["limit"]),
+    )
