@@ -59,11 +59,11 @@ class _Track:
         self.first_ns = self._next.at_ns if self._next else 0
         self.start_ns: int | None = None
 
-    def due(self, now_ns: int, speed_percent: int) -> Iterator[Message]:
-        """Yield the messages received by the instant of the capture that *now_ns* stands for."""
+    def due(self, played_ns: int, speed_percent: int) -> Iterator[Message]:
+        """Yield the messages of the capture that are due after the replay ran for *played_ns*."""
         if self.start_ns is None:
-            self.start_ns = now_ns
-        until_ns = self.first_ns + (now_ns - self.start_ns) * speed_percent // 100
+            self.start_ns = played_ns
+        until_ns = self.first_ns + (played_ns - self.start_ns) * speed_percent // 100
         for _ in range(MESSAGES_MAX):
             if self._next is None or self._next.at_ns > until_ns:
                 break
@@ -96,6 +96,8 @@ class RecordedFeed:
             raise ValueError(f"no such instrument: {', '.join(unknown)}")
         self._speed_percent = speed_percent
         self._repeat = repeat
+        self._played_ns = 0
+        self._last_ns: int | None = None
         found = venues(folder).items()
         self.tracks = [_Track(venue, paths, units, symbols) for venue, paths in found]
 
@@ -105,7 +107,9 @@ class RecordedFeed:
         return all(track.ended for track in self.tracks)
 
     def step(self, now_ns: int) -> FeedStep:
-        """Play everything that is due by *now_ns*."""
+        """Play everything that is due by *now_ns*; a clock that was set back stops nothing."""
+        self._played_ns += max(0, now_ns - (self._last_ns or now_ns))
+        self._last_ns = now_ns
         heard: list[str] = []
         quotes: list[Quote] = []
         trades: list[tuple[str, Trade]] = []
@@ -123,7 +127,7 @@ class RecordedFeed:
     def _play(self, track: _Track, now_ns: int, trades: list[tuple[str, Trade]]) -> int:
         """Feed the track's due messages to its reader and return how many they were."""
         count = 0
-        for message in track.due(now_ns, self._speed_percent):
+        for message in track.due(self._played_ns, self._speed_percent):
             count += 1
             try:
                 found = track.reader.take(message, now_ns)

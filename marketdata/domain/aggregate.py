@@ -139,7 +139,7 @@ class Consolidator:
         return now
 
     def _mark(self, one: SymbolPrices, now_ns: int) -> Mark | None:
-        if not one.bids or not one.asks or now_ns - one.at_ns > self.freshness.stale_ns:
+        if not one.bids or not one.asks or not self.freshness.is_near(one.at_ns, now_ns):
             return None
         bid, ask = one.bids[0].ticks, one.asks[0].ticks
         return Mark(one.symbol, (bid + ask) // 2, bid, ask, one.at_ns)

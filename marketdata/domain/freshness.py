@@ -17,10 +17,9 @@ class Freshness:
         self._heard_ns: dict[str, int] = {}
 
     def heard(self, venues: Iterable[str], at_ns: int) -> None:
-        """Note that each of *venues* said something at *at_ns* (a clock going back is ignored)."""
+        """Note that each of *venues* said something at *at_ns*."""
         for venue in venues:
-            if at_ns > self._heard_ns.get(venue, -1):
-                self._heard_ns[venue] = at_ns
+            self._heard_ns[venue] = at_ns
 
     def heard_ns(self, venue: str) -> int | None:
         """Return when *venue* was last heard, None if never."""
@@ -28,4 +27,11 @@ class Freshness:
 
     def is_fresh(self, venue: str, now_ns: int) -> bool:
         at_ns = self._heard_ns.get(venue)
-        return at_ns is not None and now_ns - at_ns <= self.stale_ns
+        return at_ns is not None and self.is_near(at_ns, now_ns)
+
+    def is_near(self, at_ns: int, now_ns: int) -> bool:
+        """Tell whether the two instants are within the stale time of each other.
+
+        Both ways: after the clock was set back, what was heard "in the future" proves nothing.
+        """
+        return abs(now_ns - at_ns) <= self.stale_ns

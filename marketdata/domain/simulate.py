@@ -140,8 +140,8 @@ class SimulatedFeed:
 
     def _due(self, now_ns: int) -> range:
         """Return the instants of the internal steps to make now."""
-        if self._at_ns is None:
-            self._at_ns = now_ns
+        if self._at_ns is None or now_ns < self._at_ns - STEP_NS:
+            self._at_ns = now_ns  # the beginning, or the clock was set back: go on from here
         last = self._at_ns
         count = max(0, (now_ns - last) // STEP_NS)
         self._at_ns = last + count * STEP_NS

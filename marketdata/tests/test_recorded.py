@@ -199,6 +199,17 @@ def test_a_capture_can_be_played_again_and_faster(tmp_path: Path) -> None:
     assert once.steps[-1].heard == ()
 
 
+def test_a_clock_set_back_does_not_stop_the_replay(tmp_path: Path) -> None:
+    lines = [diff("1600000001.0", 11, 11), trade("1600000003.5", 7, maker_bought=True)]
+    folder = binance(tmp_path, lines, [snapshot("1600000000.5", 10)])
+    feed = RecordedFeed(folder, UNITS, symbols={})
+    feed.step(NOW_NS)
+    trades = []
+    for second in range(4):
+        trades += feed.step(NOW_NS - 3_600 * SECOND_NS + second * SECOND_NS).trades
+    assert len(trades) == 1
+
+
 KRAKEN_ASKS = [["0.00002290", "13355.87450757"], ["0.00002300", "5.00000000"]]
 KRAKEN_BIDS = [["0.00002280", "10.00000000"]]
 

@@ -98,6 +98,14 @@ def test_a_silent_venue_drops_out_with_its_levels() -> None:
     assert after.seq == before.seq + 1
 
 
+def test_a_clock_set_back_does_not_keep_a_dead_venue_alive() -> None:
+    """What was heard an hour "from now" says nothing about now."""
+    book = a_book(a_quote("A"), a_quote("B"))
+    earlier = NOW_NS - 3_600 * SECOND_NS
+    book.apply(FeedStep(heard=("A",)), earlier)
+    assert book.prices(earlier).symbols[0].venues == ("A",)
+
+
 def test_a_venue_that_is_alive_but_unchanged_stays() -> None:
     book = a_book(a_quote("A"))
     later = NOW_NS + 60 * SECOND_NS

@@ -107,6 +107,14 @@ def test_a_long_pause_is_not_made_up_for_without_end() -> None:
     assert feed.step(NOW_NS + 3_600 * SECOND_NS).trades == ()
 
 
+def test_a_clock_set_back_does_not_stop_the_market() -> None:
+    feed = SimulatedFeed(MODELS[:1], dice(2), outage_every=0)
+    feed.step(NOW_NS)
+    earlier = NOW_NS - 3_600 * SECOND_NS
+    seen = {feed.step(earlier + number * SECOND_NS).quotes[0].bids for number in range(5)}
+    assert len(seen) == 5
+
+
 @pytest.mark.parametrize(
     ("symbol", "price", "reason"),
     [
