@@ -18,10 +18,12 @@ from django.db import close_old_connections, connections
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from prometheus_client import REGISTRY
 
 from marketdata import wiring as marketdata_wiring
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
 from oms_project.kernel.words import Topic
+from oms_project.metrics import LagCollector
 from orders import wiring
 
 CHECK_S: Final = 1.0
@@ -172,6 +174,11 @@ def _checks() -> Checks:
 
 
 CHECKS: Final = _checks()
+for _collector in (
+    LagCollector("oms_projector_lag_records", "Events that are not stored yet", projector_lags),
+    LagCollector("oms_engine_lag_records", "Commands whose effect is not stored", engine_lags),
+):
+    REGISTRY.register(_collector)
 
 
 # ------------------------------------------------------------------ views

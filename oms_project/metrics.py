@@ -7,6 +7,7 @@ id, a path or a user.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -40,6 +41,7 @@ def count_http(method: str, path: str, status: int, seconds: float) -> None:
     HTTP_SECONDS.labels("api" if path.startswith("/api/") else "other").observe(seconds)
 
 
+_logger = structlog.get_logger(__name__)
 Lags = Callable[[], Mapping[int, int]]
 
 
@@ -51,7 +53,12 @@ class LagCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         family = GaugeMetricFamily(self._name, self._text, labels=["partition"])
-        for partition, lag in self._lags().items():
+        try:
+            lags = self._lags()
+        except Exception as error:  # the scrape must go on, whatever is away
+            _logger.warning("lag_unknown", metric=self._name, error=repr(error))
+            return [family]
+        for partition, lag in lags.items():
             family.add_metric([str(partition)], lag)
         return [family]
 

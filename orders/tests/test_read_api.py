@@ -8,15 +8,12 @@ import pytest
 from django.test import Client
 
 from marketdata import wiring as market
-from marketdata.domain.prices import Level, Prices, SymbolPrices
-from oms_project.kernel import wire
-from oms_project.kernel.ports import Record
-from oms_project.kernel.words import AccountState, OrderType, Role, Side, TimeInForce, Topic
+from oms_project.kernel.words import AccountState, OrderType, Role, Side, TimeInForce
 from oms_project.rest import times
 from orders import wiring
 from orders.domain import events as e
 from orders.queries import shapes, units_of
-from orders.tests.world import BEGIN_NS, World, accepted, canceled, fill, new_id, routed
+from orders.tests.world import BEGIN_NS, World, accepted, canceled, fill, new_id, publish, routed
 from risk.domain.limits import Limits
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"])
@@ -302,25 +299,13 @@ def test_balances(ann: Reader) -> None:
     ]
 
 
-def publish(
-    symbol: str, bid: int, ask: int, at_ns: int, venues: tuple[str, ...] = ("SIM",)
-) -> None:
-    one = SymbolPrices(
-        symbol, 1, at_ns, (Level(bid, 5),), (Level(ask, 5),), bid, bid, bid, bid, 1, (), venues
-    )
-    value = wire.seal("prices", Prices("test", (one,)), id="p", at_ns=at_ns)
-    wiring.log().append(Topic.PRICES, [Record(0, "", value)])
-
-
 def test_positions_are_marked_where_they_could_be_closed(ann: Reader) -> None:
     """A long at the bid, a short at the ask; without a fresh price nobody knows."""
-    now_ns = wiring.clock().now_ns()
-    publish("SOL-USD", 2_100, 2_110, now_ns)
-    publish("XRP-USD", 2_100, 2_110, now_ns)
-    publish("ADA-USD", 2_100, 2_110, now_ns, venues=())
+    publish("SOL-USD", 2_100, 2_110)
+    publish("XRP-USD", 2_100, 2_110)
+    publish("ADA-USD", 2_100, 2_110, venues=())
     for symbol, lots in (("SOL-USD", 10), ("XRP-USD", -10), ("ADA-USD", 10)):
         ann.world.tell(ann.mine, e.PositionChanged(symbol, lots, lots * 2_000, 0))
-    market.view().refresh()
     found = {one["symbol"]: one for one in ann.get(f"accounts/{ann.mine}/positions")["positions"]}
     units = {symbol: market.units(symbol) for symbol in found}
     sol, xrp, ada = found["SOL-USD"], found["XRP-USD"], found["ADA-USD"]

@@ -13,12 +13,13 @@ from django.contrib.auth import get_user_model
 from marketdata import wiring as market
 from marketdata.adapters import instruments
 from marketdata.domain import demo
+from marketdata.domain.prices import Level, Prices, SymbolPrices
 from oms_project.access import principal, tokens
 from oms_project.access.models import Account, Membership
 from oms_project.adapters.clock import NS_PER_S
 from oms_project.kernel import wire
-from oms_project.kernel.ports import InstrumentRow, StoredRecord
-from oms_project.kernel.words import OrderType, Role, Side, Status, TimeInForce
+from oms_project.kernel.ports import InstrumentRow, Record, StoredRecord
+from oms_project.kernel.words import OrderType, Role, Side, Status, TimeInForce, Topic
 from orders import wiring
 from orders.domain import events as e
 from orders.projector import Projector
@@ -126,3 +127,14 @@ def accepted(order: e.OrderRouted, version: int = 2) -> e.OrderAccepted:
 
 def canceled(order: e.OrderRouted, version: int = 3) -> e.OrderCanceled:
     return e.OrderCanceled(order.order_id, Status.CANCELED, version, 0, 0, 0, 2, "client", False)
+
+
+def publish(symbol: str, bid: int, ask: int, venues: tuple[str, ...] = ("SIM",)) -> None:
+    """Put a price into the log, as market data does; this process knows it at once."""
+    now_ns = wiring.clock().now_ns()
+    one = SymbolPrices(
+        symbol, 1, now_ns, (Level(bid, 5),), (Level(ask, 5),), bid, bid, bid, bid, 1, (), venues
+    )
+    value = wire.seal("prices", Prices("test", (one,)), id="p", at_ns=now_ns)
+    wiring.log().append(Topic.PRICES, [Record(0, "", value)])
+    market.view().refresh()

@@ -114,9 +114,10 @@ class OrderFeed(AsyncWebsocketConsumer):
             case "subscribe":
                 await self._subscribe(request)
             case "unsubscribe":
-                await self._leave(request.account_id)
                 account = {"channel": CHANNEL, "account_id": request.account_id}
-                await self._say({"op": "unsubscribed", **account})
+                async with self._sending:  # nothing of it may follow the answer
+                    await self._leave(request.account_id)
+                    await self._say({"op": "unsubscribed", **account})
             case _:
                 await self._error(Problem("validation_error", f"There is no op {request.op[:32]}."))
 

@@ -1,0 +1,191 @@
+"""Who may read what: every route × every kind of caller × own, foreign and unknown ids.
+
+The routes come from urlpatterns, so a new one fails here until its row exists.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from oms_project.access import principal
+from oms_project.access.models import Desk, Membership
+from oms_project.kernel.words import Role
+from orders.tests.world import World, new_id, publish
+
+pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
+
+PUBLIC: Final = "public"
+MEMBER: Final = "member"  # of the account, or of the order's
+ANYBODY: Final = "anybody logged in"
+ELSEWHERE: Final = "tested with its pages"
+
+RULES: Final = {
+    "livez": PUBLIC,
+    "readyz": PUBLIC,
+    "health": PUBLIC,
+    "metrics": PUBLIC,
+    "auth-login": PUBLIC,
+    "auth-refresh": PUBLIC,
+    "auth-logout": PUBLIC,
+    "meta-errors": PUBLIC,
+    "meta-time": PUBLIC,
+    "meta-order-states": PUBLIC,
+    "schema": PUBLIC,
+    "docs": PUBLIC,
+    "instruments": ANYBODY,
+    "ticker": ANYBODY,
+    "book": ANYBODY,
+    "trades": ANYBODY,
+    "orders": ANYBODY,
+    "orders-batch": ANYBODY,
+    "orders-cancel": ANYBODY,
+    "order": MEMBER,
+    "order-events": MEMBER,
+    "order-fills": MEMBER,
+    "order-cancel": MEMBER,
+    "accounts": ANYBODY,
+    "account": MEMBER,
+    "account-positions": MEMBER,
+    "account-balances": MEMBER,
+    "account-fills": MEMBER,
+}
+WRITES: Final = {"auth-login", "auth-refresh", "auth-logout", "orders-batch", "orders-cancel",
+                 "order-cancel"}  # fmt: skip
+
+
+def routes(patterns: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (name, path) of every route below the API, and of the probes."""
+    for found in patterns:
+        path = f"{prefix}{found.pattern}"
+        if isinstance(found, URLResolver):
+            yield from routes(found.url_patterns, path)
+        elif isinstance(found, URLPattern) and (path.startswith("api/") or "/" not in path):
+            yield found.name or path, f"/{path}"
+
+
+def api_routes() -> dict[str, str]:
+    return {
+        name: path
+        for name, path in routes(get_resolver().url_patterns)
+        if path.startswith("/api/") or name in RULES
+    }
+
+
+class Desks:
+    """Ann's account and order, Bob's, and ids of nobody."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        publish("BTC-USD", 2_000_000, 2_000_100)
+        self.ids: dict[str, dict[str, str]] = {}
+        for owner in ("own", "foreign"):
+            account_id = self.world.account()
+            order_id = self.world.order(account_id, filled=1)
+            self.ids[owner] = {"account_id": account_id, "order_id": order_id}
+        self.ids["unknown"] = {"account_id": new_id(), "order_id": new_id()}
+        self.ids["nonsense"] = {"account_id": "x' OR 1=1", "order_id": "%00"}
+        self.callers: dict[str, str] = {"nobody": ""}
+        mine = self.ids["own"]["account_id"]
+        for desk in Desk.values:
+            for role in Role:
+                user = self.world.user(f"{desk}-{role}", {mine: role}, desk_role=desk)
+                self.callers[f"{desk}, {role}"] = self.world.token(user)
+        outsider = self.world.user("outsider", is_staff=True, is_superuser=True)
+        self.outsider = self.callers["superuser without membership"] = self.world.token(outsider)
+
+    def ask(self, name: str, path: str, whose: str, token: str) -> Any:
+        for key, value in {**self.ids[whose], "symbol": "BTC-USD"}.items():
+            path = path.replace(f"<str:{key}>", value)
+        assert "<" not in path, f"{path}: say what to put in"
+        headers = {"x-request-id": "matrix-request"}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        client = Client(raise_request_exception=False)
+        if name in WRITES:
+            headers["idempotency-key"] = new_id()
+            return client.post(path, {}, content_type="application/json", headers=headers)
+        return client.get(path, headers=headers)
+
+
+def test_every_route_has_a_row() -> None:
+    """Default deny: whoever adds a route says here who may use it."""
+    assert set(api_routes()) <= set(RULES)
+
+
+def test_the_matrix() -> None:
+    """Nobody gets more than their row says; foreign and unknown cannot be told apart."""
+    desks = Desks()
+    checks = 0
+    for name, path in api_routes().items():
+        rule = RULES[name]
+        variants = ("own", "foreign", "unknown", "nonsense") if "_id>" in path else ("own",)
+        for caller, token in desks.callers.items():
+            bodies = {}
+            for whose in variants:
+                answer = desks.ask(name, path, whose, token)
+                checks += 1
+                where = f"{name} {whose} by {caller}: {answer.status_code}"
+                assert answer.status_code < 500, where
+                if rule != PUBLIC and not token:
+                    assert (answer.status_code, answer.json()["code"]) == (
+                        401, "not_authenticated",
+                    ), where  # fmt: skip
+                elif rule == MEMBER and (whose != "own" or token == desks.outsider):
+                    assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), where
+                elif rule == MEMBER and name not in WRITES:
+                    assert answer.status_code == 200, where
+                body = json.loads(answer.content) if answer.status_code >= 400 else {}
+                body.pop("instance", None)
+                bodies[whose] = (answer.status_code, body, sorted(answer.headers))
+            if rule == MEMBER and token:
+                assert bodies["foreign"] == bodies["unknown"] == bodies["nonsense"], name
+    assert checks > 250
+
+
+def test_lists_never_hold_foreign_rows() -> None:
+    """Whatever the filter; and asking for a foreign account is asking for none."""
+    desks = Desks()
+    token = desks.callers["trader, trader"]
+    foreign = desks.ids["foreign"]
+    headers = {"authorization": f"Bearer {token}", "x-request-id": "matrix-request"}
+    for query in ({}, {"symbol": "BTC-USD"}, {"limit": 500}, {"status": "PARTIALLY_FILLED"}):
+        answer = Client().get("/api/orders", query, headers=headers)
+        assert answer.status_code == 200
+        assert foreign["account_id"].encode() not in answer.content
+    assert (
+        foreign["account_id"].encode() not in Client().get("/api/accounts", headers=headers).content
+    )
+    answers = [
+        Client().get("/api/orders", {"account_id": account_id}, headers=headers)
+        for account_id in (foreign["account_id"], desks.ids["unknown"]["account_id"])
+    ]
+    assert answers[0].content == answers[1].content
+    assert answers[0].status_code == 404
+
+
+def test_a_membership_taken_away() -> None:
+    """What was one's own is gone with the role."""
+    desks = Desks()
+    account_id = desks.ids["own"]["account_id"]
+    headers = {"authorization": f"Bearer {desks.callers['trader, trader']}"}
+    assert Client().get(f"/api/accounts/{account_id}", headers=headers).status_code == 200
+    Membership.objects.filter(account_id=account_id).delete()
+    principal.forget_all()
+    assert Client().get(f"/api/accounts/{account_id}", headers=headers).status_code == 404
+
+
+def test_cookies_do_not_write() -> None:
+    """A session without our CSRF token writes nothing."""
+    world = World()
+    account_id = world.account()
+    user = world.user("ann", {account_id: Role.TRADER})
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    assert client.get("/api/orders").status_code == 200
+    answer = client.post("/api/orders", {}, content_type="application/json")
+    assert answer.status_code in (403, 405)
+    assert answer.json()["code"] in ("csrf_failed", "method_not_allowed")
