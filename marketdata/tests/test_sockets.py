@@ -38,7 +38,7 @@ class Socket:
     async def subscribe(self, channel: str = "book", symbol: str = "BTC-USD") -> dict[str, Any]:
         """Subscribe and return the snapshot."""
         answer = await self.ask(op="subscribe", channel=channel, symbol=symbol)
-        assert answer == {"type": "subscribed", "channel": channel, "symbol": symbol}
+        assert answer == {"op": "subscribed", "channel": channel, "symbol": symbol}
         return await self.next()
 
     async def next(self) -> dict[str, Any]:
@@ -85,14 +85,14 @@ class ClientBook:
     """What a client keeps: applies deltas as documented and checks seq and checksum."""
 
     def __init__(self, snapshot: dict[str, Any]) -> None:
-        assert snapshot["type"] == "snapshot"
+        assert snapshot["op"] == "snapshot"
         self.seq = snapshot["seq"]
         self.bids = dict(snapshot["bids"])
         self.asks = dict(snapshot["asks"])
         self.check(snapshot)
 
     def apply(self, delta: dict[str, Any]) -> None:
-        assert delta["type"] == "delta"
+        assert delta["op"] == "delta"
         assert delta["prev_seq"] == self.seq
         self.seq = delta["seq"]
         for side, rows in ((self.bids, delta["bids"]), (self.asks, delta["asks"])):
@@ -182,10 +182,10 @@ async def test_the_snapshot_waits_for_the_first_price(
 ) -> None:
     socket = await connect()
     answer = await socket.ask(op="subscribe", channel="ticker", symbol="BTC-USD", id=7)
-    assert answer == {"type": "subscribed", "channel": "ticker", "symbol": "BTC-USD", "id": 7}
+    assert answer == {"op": "subscribed", "channel": "ticker", "symbol": "BTC-USD", "id": 7}
     put(price_log, symbol_prices())
     snapshot = await socket.next()
-    assert (snapshot["type"], snapshot["bid"]) == ("snapshot", "0.99")
+    assert (snapshot["op"], snapshot["bid"]) == ("snapshot", "0.99")
 
 
 async def test_ticker_updates_are_whole(connect: Connect, price_log: BreakableLog) -> None:
@@ -194,7 +194,7 @@ async def test_ticker_updates_are_whole(connect: Connect, price_log: BreakableLo
     first = await socket.subscribe("ticker")
     put(price_log, symbol_prices(bids=((98, 1),)))
     update = await socket.next()
-    assert update["type"] == "update"
+    assert update["op"] == "update"
     assert (first["bid"], update["bid"]) == ("0.99", "0.98")
     assert set(first) == set(update)
 
@@ -206,7 +206,7 @@ async def test_trades_come_once_oldest_first(connect: Connect, price_log: Breaka
     assert [trade["id"] for trade in snapshot["trades"]] == ["A:1"]
     put(price_log, symbol_prices(trades=(a_trade("1"), a_trade("2"), a_trade("3"))))
     update = await socket.next()
-    assert (update["type"], [trade["id"] for trade in update["trades"]]) == (
+    assert (update["op"], [trade["id"] for trade in update["trades"]]) == (
         "update",
         ["A:2", "A:3"],
     )
@@ -235,7 +235,7 @@ async def test_unsubscribed_is_silent(connect: Connect, price_log: BreakableLog)
     socket = await connect()
     await socket.subscribe("ticker")
     answer = await socket.ask(op="unsubscribe", channel="ticker", symbol="BTC-USD")
-    assert answer["type"] == "unsubscribed"
+    assert answer["op"] == "unsubscribed"
     put(price_log, symbol_prices(bids=((98, 1),)))
     assert await socket.communicator.receive_nothing(timeout=0.3)
 
@@ -258,19 +258,19 @@ async def test_what_is_not_understood_is_answered_and_the_socket_lives(
     socket = await connect()
     await socket.communicator.send_to(text_data=sent)
     answer = await socket.next()
-    assert (answer["type"], answer["code"]) == ("error", code)
-    assert (await socket.ask(op="ping", id="x")) == {"type": "pong", "id": "x"}
+    assert (answer["op"], answer["code"]) == ("error", code)
+    assert (await socket.ask(op="ping", id="x")) == {"op": "pong", "id": "x"}
 
 
 async def test_fifty_subscriptions_and_no_more(connect: Connect) -> None:
     socket = await connect()
     for number in range(50):
         answer = await socket.ask(op="subscribe", channel="book", symbol=f"S{number}-USD")
-        assert answer["type"] == "subscribed"
+        assert answer["op"] == "subscribed"
     answer = await socket.ask(op="subscribe", channel="book", symbol="S50-USD")
     assert answer["code"] == "too_many_subscriptions"
     again = await socket.ask(op="subscribe", channel="book", symbol="S0-USD")
-    assert again["type"] == "subscribed", "one of the fifty may begin again"
+    assert again["op"] == "subscribed", "one of the fifty may begin again"
 
 
 async def test_a_frame_too_long_closes(connect: Connect) -> None:
@@ -301,9 +301,9 @@ async def test_heartbeat_pings_and_closes_whoever_never_answers(
     socket = await connect()
     for _ in range(5):
         clock.advance_ns(16 * SECOND_NS)
-        assert await socket.next() == {"type": "ping"}
+        assert await socket.next() == {"op": "ping"}
         await socket.communicator.send_to(text_data='{"op": "pong"}')
-        assert (await socket.ask(op="ping"))["type"] == "pong"
+        assert (await socket.ask(op="ping"))["op"] == "pong"
     clock.advance_ns(61 * SECOND_NS)
     assert await socket.closed_with() == 4408
 

@@ -26,7 +26,7 @@ class Frames:
         key = ("ticker", seen.prices.symbol, seen.version, kind, stale)
         if key not in self._cache:
             body = queries.ticker(seen.prices, units, stale=stale)
-            self._keep(key, {"type": kind, "channel": "ticker", **body})
+            self._keep(key, {"op": kind, "channel": "ticker", **body})
         return self._cache[key]
 
     def book(self, seen: Seen, units: Units, *, stale: bool) -> str:
@@ -34,7 +34,7 @@ class Frames:
         key = ("book", seen.prices.symbol, seen.version, stale)
         if key not in self._cache:
             body = queries.book(seen.prices, units, stale=stale)
-            self._keep(key, {"type": "snapshot", "channel": "book", **body})
+            self._keep(key, {"op": "snapshot", "channel": "book", **body})
         return self._cache[key]
 
     def book_delta(self, seen: Seen, units: Units, prev_seq: int) -> str | None:
@@ -50,7 +50,7 @@ class Frames:
                 queries.rows(after.asks[: queries.CHECKSUM_LEVELS], units),
             )
             frame = {
-                "type": "delta",
+                "op": "delta",
                 "channel": "book",
                 "symbol": after.symbol,
                 "seq": after.seq,
@@ -73,7 +73,7 @@ class Frames:
                 shown = [one for one in seen.trades if one[0] > after]
             body = queries.trades(shown, units)
             frame = {
-                "type": kind,
+                "op": kind,
                 "channel": "trades",
                 "symbol": seen.prices.symbol,
                 "trades": body,

@@ -129,14 +129,14 @@ class MarketFeed(AsyncWebsocketConsumer):
     async def _obey(self, request: Request) -> None:
         match request.op:
             case "ping":
-                await self._answer({"type": "pong"}, request)
+                await self._answer({"op": "pong"}, request)
             case "subscribe":
                 await self._subscribe(request)
             case "unsubscribe":
                 self._subscriptions.pop((request.channel, request.symbol), None)
                 await self._answer(
                     {
-                        "type": "unsubscribed",
+                        "op": "unsubscribed",
                         "channel": request.channel,
                         "symbol": request.symbol,
                     },
@@ -160,7 +160,7 @@ class MarketFeed(AsyncWebsocketConsumer):
         # Subscribing again begins again: that is how a client whose checksum differs heals.
         subscription = Subscription(request.channel, request.symbol, units)
         await self._answer(
-            {"type": "subscribed", "channel": request.channel, "symbol": request.symbol}, request
+            {"op": "subscribed", "channel": request.channel, "symbol": request.symbol}, request
         )
         self._subscriptions[key] = subscription
         await self._send_news(subscription)
@@ -197,7 +197,7 @@ class MarketFeed(AsyncWebsocketConsumer):
             return False
         if now_ns - self._pinged_ns > PING_NS:
             self._pinged_ns = now_ns
-            await self._answer({"type": "ping"}, None)
+            await self._answer({"op": "ping"}, None)
         return True
 
     async def _send_news(self, subscription: Subscription) -> None:
@@ -223,7 +223,7 @@ class MarketFeed(AsyncWebsocketConsumer):
         await self.send(text_data=_encode(body).decode())
 
     async def _error(self, code: str, detail: str, request: Request | None) -> None:
-        await self._answer({"type": "error", "code": code, "detail": detail}, request)
+        await self._answer({"op": "error", "code": code, "detail": detail}, request)
 
 
 def _ticker_news(frames: Frames, one: Subscription, seen: Seen, stale: bool) -> str | None:

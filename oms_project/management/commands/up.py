@@ -30,7 +30,7 @@ def web(port: int) -> list[str]:
         sys.executable, "-m", "uvicorn", "oms_project.asgi:application", "--host", "127.0.0.1",
         "--port", str(port), "--http", "httptools", "--loop", "uvloop", "--ws", "websockets",
         "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5",
-        "--ws-max-size", "65536",
+        "--ws-max-size", "65536", "--ws-per-message-deflate", "false",
     ]  # fmt: skip
 
 
@@ -98,17 +98,26 @@ class Command(BaseCommand):
     help = (
         "Run everything on this machine: web, engine, projector, market data, Celery.\n\n"
         "  manage.py up                    # http://127.0.0.1:8000\n"
+        "  manage.py up --services         # on Valkey, Kafka and documents, started here\n"
         "  manage.py up --port 9000 --no-demo"
     )
 
-    def add_arguments(self, parser) -> None:  # noqa: ANN001
+    def add_arguments(self, parser) -> None:
         parser.add_argument("--port", type=int, default=settings.ENV.web_port)
         parser.add_argument("--no-demo", action="store_true", help="do not seed the demo")
+        parser.add_argument(
+            "--services",
+            action="store_true",
+            help="start Valkey, Kafka and SecantusDB, and use them",
+        )
         parser.add_argument("--only", default="", help="comma-separated roles, for trials")
 
-    def handle(self, *, port: int, no_demo: bool, only: str, **_: object) -> None:
+    def handle(self, *, port: int, no_demo: bool, only: str, services: bool, **_: object) -> None:
         stop = stop_on_signals()
         console = Console(stderr=True)
+        if services:
+            on_services([a for a in sys.argv[1:] if a != "--services"], stop, console)
+            return
         prepare(demo=not no_demo)
         wanted = set(only.split(",")) if only else None
         logs = settings.ENV.data_dir / "logs"
@@ -122,10 +131,34 @@ class Command(BaseCommand):
         watch(children, stop, console)
 
 
+def on_services(arguments: list[str], stop: threading.Event, console: Console) -> None:
+    """Start the real servers, then this same command in a process whose settings point at them."""
+    from oms_project.adapters.servers import start_all
+
+    folder = settings.ENV.data_dir / "services"
+    console.print("[dim]Starting Valkey, Kafka and SecantusDB …")
+    running = start_all(folder)
+    try:
+        urls = running.urls.as_env()
+        console.print("\n".join(f"[dim]{name}={url}" for name, url in urls.items()))
+        own = env.child(**urls, OMS_DATA_DIR=str(folder / "product"))
+        inner = subprocess.Popen(manage(*arguments), cwd=settings.BASE_DIR, env=own)
+        try:
+            while inner.poll() is None and not stop.wait(WATCH_S):
+                pass
+        finally:
+            inner.terminate()
+            inner.wait()
+    finally:
+        running.stop()
+
+
 def prepare(*, demo: bool) -> None:
     """Make the tables and, if wanted, the demo; safe to repeat."""
     for alias in settings.DATABASES:
         call_command("migrate", database=alias, verbosity=0, interactive=False)
+    if settings.ENV.log_url.startswith("kafka://"):
+        call_command("topics_create", verbosity=0)
     if demo:
         call_command("demo", verbosity=0)
 
