@@ -71,7 +71,7 @@ class Units:
             raise ValueError(f"one tick of one lot is finer than 10^-{SCALE} of {instrument.quote}")
         self.tick_step = tick
         self.lot_step = lot
-        self.lot_units = lot * 10 ** (SCALE - self.lot_places)
+        self.lot_units: int = lot * 10 ** (SCALE - self.lot_places)
         self.tick_lot_units: int = tick * lot * 10 ** (SCALE - self.price_places - self.lot_places)
 
     def ticks(self, text: str) -> int | None:

@@ -23,13 +23,16 @@ def scaled(text: str, places: int) -> int | None:
     if found is None:
         raise ValueError("not a decimal")
     whole, fraction = found.groups()
+    value: int
     if fraction is None:
-        return int(whole) * 10**places
+        value = int(whole) * 10**places
+        return value
     if len(fraction) > places:
         if fraction[places:].strip("0"):
             return None
         fraction = fraction[:places]
-    return int(whole + fraction) * 10 ** (places - len(fraction))
+    value = int(whole + fraction) * 10 ** (places - len(fraction))
+    return value
 
 
 def steps(text: str, places: int, step: int) -> int | None:

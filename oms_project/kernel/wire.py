@@ -30,6 +30,9 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
     body: msgspec.Raw
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no msgpack of the type, text that is no UTF-8, a pit of lists."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
 
@@ -50,7 +53,7 @@ def open_envelope(value: bytes, schema: str) -> Envelope:
     """
     try:
         envelope = _decode_envelope(value)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise BadRecordError(f"not an envelope: {error}") from error
     if envelope.schema != schema:
         raise BadRecordError(f"schema {envelope.schema!r}, not {schema!r}")
@@ -67,5 +70,5 @@ def read_body(decoder: "msgspec.msgpack.Decoder[T]", envelope: Envelope) -> T:
     """
     try:
         return decoder.decode(envelope.body)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise BadRecordError(f"bad {envelope.schema} body: {error}") from error

@@ -17,7 +17,7 @@ class _Event(
 ): ...
 
 
-class OrderRouted(_Event):
+class OrderRouted(_Event, frozen=True):
     """Risk passed, the worst case is held, the order is on its way to the venue.
 
     cap_ticks: a market order's worst price, 0 for a limit; hold: smallest units locked.
@@ -35,7 +35,7 @@ class OrderRouted(_Event):
     hold: int
 
 
-class OrderDenied(_Event):
+class OrderDenied(_Event, frozen=True):
     """We refused it (FIX OrdStatus Rejected, by us); it never reached a venue. reason: a code."""
 
     order_id: str
@@ -49,7 +49,7 @@ class OrderDenied(_Event):
     reason: str
 
 
-class _OrderEvent(_Event):
+class _OrderEvent(_Event, frozen=True):
     """An event of a routed order begins with the order as it is after it.
 
     cost: Σ lots × ticks; fee: smallest units of the quote asset so far.
@@ -63,20 +63,20 @@ class _OrderEvent(_Event):
     fee: int
 
 
-class OrderAccepted(_OrderEvent):
+class OrderAccepted(_OrderEvent, frozen=True):
     """The venue has it (FIX ExecType New)."""
 
     execution: int
 
 
-class OrderRejected(_OrderEvent):
+class OrderRejected(_OrderEvent, frozen=True):
     """The venue refused it."""
 
     execution: int
     reason: str
 
 
-class OrderFilled(_OrderEvent):
+class OrderFilled(_OrderEvent, frozen=True):
     """A trade. lots, ticks, fill_fee: of this fill; fee_basis: Σ lots × ticks × ppm of the order.
 
     late: the venue had said before that the order was over; overfilled: more than was ordered.
@@ -96,11 +96,11 @@ class OrderFilled(_OrderEvent):
     overfilled: bool
 
 
-class OrderCancelRequested(_OrderEvent):
+class OrderCancelRequested(_OrderEvent, frozen=True):
     """The client asked; the venue has not answered."""
 
 
-class OrderCanceled(_OrderEvent):
+class OrderCanceled(_OrderEvent, frozen=True):
     """The venue canceled the remainder. late: a fill that the venue made after it is here already."""
 
     execution: int
@@ -108,13 +108,13 @@ class OrderCanceled(_OrderEvent):
     late: bool
 
 
-class CancelRejected(_OrderEvent):
+class CancelRejected(_OrderEvent, frozen=True):
     """The cancel did nothing. cancel_reason: why. version 0: the order is not known here."""
 
     cancel_reason: str
 
 
-class OrderQuarantined(_Event):
+class OrderQuarantined(_Event, frozen=True):
     """A report that fits no row of the order table: set aside for a person, nothing applied."""
 
     order_id: str
@@ -122,7 +122,7 @@ class OrderQuarantined(_Event):
     detail: str
 
 
-class PositionChanged(_Event):
+class PositionChanged(_Event, frozen=True):
     """Net position after the command. cost, realized: ticks × lots."""
 
     symbol: str
@@ -131,7 +131,7 @@ class PositionChanged(_Event):
     realized: int
 
 
-class BalanceChanged(_Event):
+class BalanceChanged(_Event, frozen=True):
     """One asset after the command; the five sum to zero."""
 
     asset: str
@@ -142,7 +142,7 @@ class BalanceChanged(_Event):
     external: int
 
 
-class BalanceAdjusted(_Event):
+class BalanceAdjusted(_Event, frozen=True):
     """A credit or debit by hand."""
 
     adjustment_id: str
@@ -151,7 +151,7 @@ class BalanceAdjusted(_Event):
     reason: str
 
 
-class AccountChanged(_Event):
+class AccountChanged(_Event, frozen=True):
     """The account as it is in force from here on."""
 
     name: str
@@ -159,7 +159,7 @@ class AccountChanged(_Event):
     limits: Limits
 
 
-class InstrumentChanged(_Event):
+class InstrumentChanged(_Event, frozen=True):
     """The instrument as it is in force from here on (stream of the partition)."""
 
     instrument: Instrument
