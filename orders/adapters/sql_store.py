@@ -26,17 +26,27 @@ _FILL: Final = p.FillRow.__struct_fields__
 _CHUNK: Final = p.Chunk.__struct_fields__
 
 
-def _insert(table: str, columns: Sequence[str], key: str = "", update: Sequence[str] = ()) -> str:
+def _insert(
+    table: str, columns: Sequence[str], key: str = "", update: Sequence[str] = (), by: str = "seq"
+) -> str:
+    """Return an insert that keeps what is there, or replaces it where *by* of ours is higher."""
     names = ", ".join(f'"{column}"' for column in columns)
     marks = ", ".join(["%s"] * len(columns))
     sql = f'INSERT INTO "{table}" ({names}) VALUES ({marks}) ON CONFLICT '
     if not update:
         return f"{sql}DO NOTHING"
     changes = ", ".join(f'"{column}" = excluded."{column}"' for column in update)
-    return f'{sql}({key}) DO UPDATE SET {changes} WHERE "{table}".seq < excluded.seq'
+    return f'{sql}({key}) DO UPDATE SET {changes} WHERE "{table}".{by} < excluded.{by}'
 
 
-_INSERT_ORDER: Final = _insert("orders_order", _ORDER)
+# An order told as new twice: by a projector that was replaced, and by its successor with more.
+_INSERT_ORDER: Final = _insert(
+    "orders_order",
+    _ORDER,
+    "account_id, order_id",
+    [name for name in _ORDER if name not in ("account_id", "order_id")],
+    by="version",
+)
 _UPDATE_ORDER: Final = (
     "UPDATE orders_order SET status = %s, cum_lots = %s, cost = %s, fee = %s, "
     "rejected_by = COALESCE(NULLIF(%s, ''), rejected_by), reason = COALESCE(NULLIF(%s, ''), reason), "
@@ -61,7 +71,8 @@ _UPSERT_BALANCE: Final = _insert(
 _UPSERT_PROGRESS: Final = (
     'INSERT INTO orders_progress ("partition", next_offset, last_command) VALUES (%s, %s, %s) '
     'ON CONFLICT ("partition") DO UPDATE SET next_offset = excluded.next_offset, '
-    "last_command = excluded.last_command"
+    "last_command = excluded.last_command "
+    "WHERE orders_progress.next_offset < excluded.next_offset"
 )
 _astuple = msgspec.structs.astuple
 
@@ -279,6 +290,12 @@ class SqlStore:
         return self._of_accounts("orders_balance", p.BalanceRow, account_ids, "asset")
 
     def load_snapshot(self, partition: int) -> p.Snapshot | None:
+        return next(self._right_snapshots(partition), None)
+
+    def snapshots(self, partition: int) -> list[p.Snapshot]:
+        return list(self._right_snapshots(partition))
+
+    def _right_snapshots(self, partition: int) -> Iterator[p.Snapshot]:
         rows = self._rows(
             'SELECT "partition", "offset", state, state_hash, epoch FROM orders_snapshot '
             'WHERE "partition" = %s ORDER BY "offset" DESC',
@@ -287,8 +304,7 @@ class SqlStore:
         for row in rows:
             state = bytes(row[2])
             if hashlib.sha256(state).hexdigest() == row[3]:
-                return p.Snapshot(row[0], row[1], state, row[3], row[4])
-        return None
+                yield p.Snapshot(row[0], row[1], state, row[3], row[4])
 
     def ping(self) -> None:
         self._rows("SELECT 1")
@@ -346,7 +362,9 @@ def _order_row(row: tuple) -> p.OrderRow:
     values["status"] = Status(values["status"])
     values["late_fill"] = bool(values["late_fill"])
     values["overfilled"] = bool(values["overfilled"])
-    values["event_seqs"] = tuple(int(seq) for seq in values["event_seqs"].split(",") if seq)
+    # Two projectors may both have told a seq when one replaced the other.
+    seqs = dict.fromkeys(values["event_seqs"].split(","))
+    values["event_seqs"] = tuple(int(seq) for seq in seqs if seq)
     return p.OrderRow(**values)
 
 
