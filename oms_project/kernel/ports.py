@@ -252,6 +252,9 @@ class OrderStore(Protocol):
     def load_snapshot(self, partition: int) -> Snapshot | None:
         """Return the newest snapshot whose hash is right, or None."""
 
+    def snapshots(self, partition: int) -> list[Snapshot]:
+        """Return the kept snapshots whose hash is right, newest first."""
+
     def ping(self) -> None:
         """Raise TransportError if the store does not answer."""
 
