@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-import msgspec
-from pymongo import ASCENDING, DESCENDING, MongoClient, ReplaceOne, UpdateOne
-from pymongo.collection import Collection
+from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, ConfigurationError, PyMongoError
+from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -27,27 +25,13 @@ from pymongo.write_concern import WriteConcern
 from oms_project.adapters.crash import crash
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
-from oms_project.kernel.words import Status
+from orders.adapters import mongo_documents as docs
+from orders.adapters.mongo_documents import Document
 from orders.adapters.mongo_snapshots import MongoSnapshots
 
-DUPLICATE_KEY: Final = 11000
 WRITE_MS_MAX: Final = 5_000
-PARTITION_BITS: Final = 48
 ROWS_MAX: Final = 1_000
 DATABASE: Final = "oms"
-
-Document = dict[str, Any]
-
-_asdict = msgspec.structs.asdict
-_NOT_SET: Final = {
-    "order_id",
-    "account_id",
-    "event_seqs",
-    "rejected_by",
-    "reason",
-    "late_fill",
-    "overfilled",
-}
 
 
 class MongoStore:
@@ -73,14 +57,14 @@ class MongoStore:
             self.ensure_indexes()
             self._indexed = True
         with _writing():
-            _insert(db.orders, [_order_document(row) for row in changes.orders], "version")
-            _bulk(db.orders, [_order_update(row) for row in changes.updates])
-            _insert(db.fills, [_fill_document(row) for row in changes.fills])
-            _bulk(db.positions, [_newer(row, "symbol") for row in changes.positions])
-            _bulk(db.balances, [_newer(row, "asset") for row in changes.balances])
+            docs.insert(db.orders, [docs.order_document(row) for row in changes.orders], "version")
+            docs.bulk(db.orders, [docs.order_update(row) for row in changes.updates])
+            docs.insert(db.fills, [docs.fill_document(row) for row in changes.fills])
+            docs.bulk(db.positions, [docs.newer(row, "symbol") for row in changes.positions])
+            docs.bulk(db.balances, [docs.newer(row, "asset") for row in changes.balances])
             crash("store.before_commit")
-            _insert(db.chunks, [_chunk_document(row) for row in changes.chunks])
-            _bulk(db.progress, [_progress(changes)])
+            docs.insert(db.chunks, [docs.chunk_document(row) for row in changes.chunks])
+            docs.bulk(db.progress, [docs.progress_update(changes)])
         crash("store.after_commit")
 
     # -------------------------------------------------------------- reading
@@ -94,11 +78,11 @@ class MongoStore:
 
     def get(self, order_id: str, account_ids: Sequence[str]) -> p.OrderRow | None:
         with _reading():
-            found = self._db().orders.find_one({"_id": order_id, **_of(account_ids)})
-        return None if found is None else _order_row(found)
+            found = self._db().orders.find_one({"_id": order_id, **docs.owned_by(account_ids)})
+        return None if found is None else docs.order_row(found)
 
     def find(self, query: p.OrderQuery) -> list[p.OrderRow]:
-        where = _of(query.account_ids)
+        where = docs.owned_by(query.account_ids)
         for name, value in (
             ("symbol", query.symbol),
             ("side", query.side),
@@ -116,7 +100,7 @@ class MongoStore:
             where["_id"] = {"$lt": query.before_id}
         with _reading():
             found = self._db().orders.find(where).sort("_id", DESCENDING).limit(query.limit)
-            return [_order_row(document) for document in found]
+            return [docs.order_row(document) for document in found]
 
     def orders_by_client_id(
         self, account_id: str, ids: Sequence[str]
@@ -137,7 +121,7 @@ class MongoStore:
         where = {"stream": stream, "last_seq": {"$gte": from_seq}}
         with _reading():
             found = self._db().chunks.find(where).sort("last_seq", ASCENDING).limit(limit)
-            return [_chunk_row(document) for document in found]
+            return [docs.chunk_row(document) for document in found]
 
     def chunks_holding(self, stream: str, seqs: Sequence[int]) -> list[p.Chunk]:
         held: list[p.Chunk] = []
@@ -156,12 +140,12 @@ class MongoStore:
         return 0 if found is None else int(found["last_seq"])
 
     def heads(self, partition: int, after_offset: int, limit: int) -> list[tuple[int, str, int]]:
-        low = _chunk_id(partition, after_offset)
-        where = {"_id": {"$gt": low, "$lt": _chunk_id(partition + 1, 0)}}
+        low = docs.chunk_id(partition, after_offset)
+        where = {"_id": {"$gt": low, "$lt": docs.chunk_id(partition + 1, 0)}}
         with _reading():
             found = self._db().chunks.find(where, {"stream": 1, "last_seq": 1})
             found = found.sort("_id", ASCENDING).limit(limit)
-            first = _chunk_id(partition, 0)
+            first = docs.chunk_id(partition, 0)
             return [(one["_id"] - first, one["stream"], one["last_seq"]) for one in found]
 
     def fills(
@@ -173,7 +157,7 @@ class MongoStore:
         before: tuple[int, str, int] | None = None,
         limit: int = 100,
     ) -> list[p.FillRow]:
-        where = _of(account_ids)
+        where = docs.owned_by(account_ids)
         if symbol is not None:
             where["symbol"] = symbol
         if order_id is not None:
@@ -228,7 +212,7 @@ class MongoStore:
     ) -> list[Any]:
         with _reading():
             # _id is "account:symbol" or "account:asset".
-            found = self._db()[collection].find(_of(account_ids)).sort("_id", ASCENDING)
+            found = self._db()[collection].find(docs.owned_by(account_ids)).sort("_id", ASCENDING)
             return [kind(**{k: v for k, v in row.items() if k != "_id"}) for row in found]
 
     def _db(self) -> "Database[Document]":
@@ -282,125 +266,5 @@ def _writing() -> Iterator[None]:
         raise UnknownOutcomeError("store", repr(error)) from error
 
 
-# ------------------------------------------------------------------ guarded writes
-
-
-def _insert(collection: "Collection[Document]", documents: list[Document], guard: str = "") -> None:
-    """Insert; one that is there already is replaced if *guard* says that ours is newer."""
-    if not documents:
-        return
-    known = _done(lambda: collection.insert_many(documents, ordered=False))
-    if guard:
-        again = [documents[index] for index in known]
-        _bulk(
-            collection,
-            [
-                ReplaceOne({"_id": document["_id"], guard: {"$lt": document[guard]}}, document)
-                for document in again
-            ],
-        )
-
-
-def _bulk(collection: "Collection[Document]", writes: list[Any]) -> None:
-    """Do *writes* in any order; an upsert that misses a newer document changes nothing."""
-    if writes:
-        _done(lambda: collection.bulk_write(writes, ordered=False))
-
-
-def _done(write: Callable[[], object]) -> list[int]:
-    """Do *write*; return the indexes of those whose _id was there already."""
-    try:
-        write()
-    except BulkWriteError as error:
-        details = error.details or {}
-        errors = details.get("writeErrors", [])
-        other = [one for one in errors if one.get("code") != DUPLICATE_KEY]
-        if other or details.get("writeConcernErrors"):
-            raise
-        return [one["index"] for one in errors]
-    return []
-
-
-def _order_document(row: p.OrderRow) -> Document:
-    document = _asdict(row)
-    document["_id"] = document.pop("order_id")
-    document["status"] = str(row.status)
-    return document
-
-
-def _order_update(row: p.OrderUpdate) -> UpdateOne:
-    facts = {name: value for name, value in _asdict(row).items() if name not in _NOT_SET}
-    facts["status"] = str(row.status)
-    for name in ("rejected_by", "reason", "late_fill", "overfilled"):
-        value = getattr(row, name)
-        if value:  # facts are never undone
-            facts[name] = value
-    where = {"_id": row.order_id, "account_id": row.account_id, "version": {"$lt": row.version}}
-    return UpdateOne(
-        where, {"$set": facts, "$addToSet": {"event_seqs": {"$each": list(row.event_seqs)}}}
-    )
-
-
-def _fill_document(row: p.FillRow) -> Document:
-    document = _asdict(row)
-    document["_id"] = f"{row.account_id}:{row.seq}"
-    return document
-
-
-def _newer(row: p.PositionRow | p.BalanceRow, name: str) -> UpdateOne:
-    """An upsert that finds a newer row misses it, tries to insert and is told so: no change."""
-    key = f"{row.account_id}:{getattr(row, name)}"
-    return UpdateOne({"_id": key, "seq": {"$lt": row.seq}}, {"$set": _asdict(row)}, upsert=True)
-
-
-def _chunk_document(row: p.Chunk) -> Document:
-    return {
-        "_id": _chunk_id(row.partition, row.offset),
-        "stream": row.stream,
-        "first_seq": row.first_seq,
-        "last_seq": row.last_seq,
-        "body": row.body,
-    }
-
-
-def _chunk_id(partition: int, offset: int) -> int:
-    """Return an id that sorts by partition, then offset: heads() needs no other index."""
-    return (partition << PARTITION_BITS) + offset
-
-
-def _progress(changes: p.Changes) -> UpdateOne:
-    values = {"next_offset": changes.next_offset, "last_command": changes.last_command}
-    where = {"_id": changes.partition, "next_offset": {"$lt": changes.next_offset}}
-    return UpdateOne(where, {"$set": values}, upsert=True)
-
-
-# ------------------------------------------------------------------ reading documents
-
-
-def _of(account_ids: Sequence[str]) -> Document:
-    if len(account_ids) == 1:
-        return {"account_id": account_ids[0]}
-    return {"account_id": {"$in": list(account_ids)}}
-
-
 def _parts(ids: Sequence[str]) -> Iterable[list[str]]:
     return (list(ids[start : start + ROWS_MAX]) for start in range(0, len(ids), ROWS_MAX))
-
-
-def _order_row(document: Document) -> p.OrderRow:
-    document["order_id"] = document.pop("_id")
-    document["status"] = Status(document["status"])
-    document["event_seqs"] = tuple(sorted(document["event_seqs"]))
-    return p.OrderRow(**document)
-
-
-def _chunk_row(document: Document) -> p.Chunk:
-    partition, offset = divmod(document["_id"], 1 << PARTITION_BITS)
-    return p.Chunk(
-        document["stream"],
-        document["first_seq"],
-        document["last_seq"],
-        partition,
-        offset,
-        bytes(document["body"]),
-    )

@@ -289,8 +289,11 @@ def test_the_newest_snapshot_is_loaded(case: StoreCase, store: p.OrderStore) -> 
     epoch = store.take_epoch(0)
     for offset in (10, 20, 30):
         store.save_snapshot(a_snapshot(offset, epoch, f"at {offset}".encode()))
-    assert case.open().load_snapshot(0) == a_snapshot(30, epoch, b"at 30")
+    newest = a_snapshot(30, epoch, b"at 30")
+    assert case.open().load_snapshot(0) == newest
+    assert store.snapshots(0) == [newest, a_snapshot(20, epoch, b"at 20")]
     assert store.load_snapshot(1) is None
+    assert store.snapshots(1) == []
 
 
 def test_a_broken_snapshot_falls_back(store: p.OrderStore) -> None:

@@ -1,0 +1,140 @@
+"""Rows as documents, documents as rows, and the guarded writes of the document store.
+
+A write of this file means the same when it is done twice or late: it inserts what is missing, or
+changes what is older. Which index a document is found by says mongo_store.py.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+from pymongo import ReplaceOne, UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+from oms_project.kernel import ports as p
+from oms_project.kernel.words import Status
+
+DUPLICATE_KEY: Final = 11000
+PARTITION_BITS: Final = 48
+
+Document = dict[str, Any]
+
+_asdict = msgspec.structs.asdict
+_NOT_SET: Final = {
+    "order_id", "account_id", "event_seqs", "rejected_by", "reason", "late_fill", "overfilled",
+}  # fmt: skip
+
+
+def insert(collection: "Collection[Document]", documents: list[Document], guard: str = "") -> None:
+    """Insert; one that is there already is replaced if *guard* says that ours is newer."""
+    if not documents:
+        return
+    known = _done(lambda: collection.insert_many(documents, ordered=False))
+    if guard:
+        again = [documents[index] for index in known]
+        bulk(
+            collection,
+            [
+                ReplaceOne({"_id": document["_id"], guard: {"$lt": document[guard]}}, document)
+                for document in again
+            ],
+        )
+
+
+def bulk(collection: "Collection[Document]", writes: list[Any]) -> None:
+    """Do *writes* in any order; an upsert that misses a newer document changes nothing."""
+    if writes:
+        _done(lambda: collection.bulk_write(writes, ordered=False))
+
+
+def _done(write: Callable[[], object]) -> list[int]:
+    """Do *write*; return the indexes of those whose _id was there already."""
+    try:
+        write()
+    except BulkWriteError as error:
+        details = error.details or {}
+        errors = details.get("writeErrors", [])
+        other = [one for one in errors if one.get("code") != DUPLICATE_KEY]
+        if other or details.get("writeConcernErrors"):
+            raise
+        return [one["index"] for one in errors]
+    return []
+
+
+def order_document(row: p.OrderRow) -> Document:
+    document = _asdict(row)
+    document["_id"] = document.pop("order_id")
+    document["status"] = str(row.status)
+    return document
+
+
+def order_update(row: p.OrderUpdate) -> UpdateOne:
+    facts = {name: value for name, value in _asdict(row).items() if name not in _NOT_SET}
+    facts["status"] = str(row.status)
+    for name in ("rejected_by", "reason", "late_fill", "overfilled"):
+        value = getattr(row, name)
+        if value:  # facts are never undone
+            facts[name] = value
+    where = {"_id": row.order_id, "account_id": row.account_id, "version": {"$lt": row.version}}
+    return UpdateOne(
+        where, {"$set": facts, "$addToSet": {"event_seqs": {"$each": list(row.event_seqs)}}}
+    )
+
+
+def fill_document(row: p.FillRow) -> Document:
+    document = _asdict(row)
+    document["_id"] = f"{row.account_id}:{row.seq}"
+    return document
+
+
+def newer(row: p.PositionRow | p.BalanceRow, name: str) -> UpdateOne:
+    """An upsert that finds a newer row misses it, tries to insert and is told so: no change."""
+    key = f"{row.account_id}:{getattr(row, name)}"
+    return UpdateOne({"_id": key, "seq": {"$lt": row.seq}}, {"$set": _asdict(row)}, upsert=True)
+
+
+def chunk_document(row: p.Chunk) -> Document:
+    return {
+        "_id": chunk_id(row.partition, row.offset),
+        "stream": row.stream,
+        "first_seq": row.first_seq,
+        "last_seq": row.last_seq,
+        "body": row.body,
+    }
+
+
+def chunk_id(partition: int, offset: int) -> int:
+    """Return an id that sorts by partition, then offset: heads() needs no other index."""
+    return (partition << PARTITION_BITS) + offset
+
+
+def progress_update(changes: p.Changes) -> UpdateOne:
+    values = {"next_offset": changes.next_offset, "last_command": changes.last_command}
+    where = {"_id": changes.partition, "next_offset": {"$lt": changes.next_offset}}
+    return UpdateOne(where, {"$set": values}, upsert=True)
+
+
+def owned_by(account_ids: Sequence[str]) -> Document:
+    if len(account_ids) == 1:
+        return {"account_id": account_ids[0]}
+    return {"account_id": {"$in": list(account_ids)}}
+
+
+def order_row(document: Document) -> p.OrderRow:
+    document["order_id"] = document.pop("_id")
+    document["status"] = Status(document["status"])
+    document["event_seqs"] = tuple(sorted(document["event_seqs"]))
+    return p.OrderRow(**document)
+
+
+def chunk_row(document: Document) -> p.Chunk:
+    partition, offset = divmod(document["_id"], 1 << PARTITION_BITS)
+    return p.Chunk(
+        document["stream"],
+        document["first_seq"],
+        document["last_seq"],
+        partition,
+        offset,
+        bytes(document["body"]),
+    )
