@@ -58,7 +58,8 @@ class Units:
         """Work out the units of *instrument*.
 
         Raises:
-            ValueError: a tick or lot that is not a decimal, is zero, or is too fine for the scale.
+            ValueError: a tick or lot that is not a decimal, is zero, or is too fine for the scale;
+                fees that a hold (worked out with the taker's) would not cover.
         """
         self.instrument = instrument
         self.price_places = numbers.decimals_of(instrument.tick_size)
@@ -69,6 +70,8 @@ class Units:
             raise ValueError("tick_size and lot_size must be above zero")
         if self.price_places + self.lot_places > SCALE:
             raise ValueError(f"one tick of one lot is finer than 10^-{SCALE} of {instrument.quote}")
+        if not instrument.maker_fee_ppm <= instrument.taker_fee_ppm <= numbers.PPM:
+            raise ValueError("fees: the maker's is at most the taker's, and that at most all")
         self.tick_step = tick
         self.lot_step = lot
         self.lot_units: int = lot * 10 ** (SCALE - self.lot_places)

@@ -62,7 +62,7 @@ def filled(book: Book, account: Account, event: e.OrderFilled) -> None:
     order.cum_lots = event.cum_lots
     order.cost = event.cost
     order.fee = event.fee
-    order.fee_basis = event.fee_basis
+    order.fee_rest = event.fee_rest
     order.last_fill = max(order.last_fill, event.execution)
     _seen(order, event.execution, event.version)
     assert status_of(order) is event.status
@@ -93,9 +93,9 @@ def required_hold(order: Order, units: Units) -> int:
         return 0
     if order.sign < 0:
         return leaves * units.lot_units
-    worst = order.worst_ticks * leaves
-    basis = order.fee_basis + worst * units.instrument.taker_fee_ppm
-    return worst * units.tick_lot_units + ceil_div(basis * units.tick_lot_units, PPM) - order.fee
+    notional = units.notional(order.worst_ticks, leaves)
+    fee = notional * units.instrument.taker_fee_ppm - order.fee_rest
+    return notional + ceil_div(fee, PPM)
 
 
 def cancel_requested(book: Book, account: Account, event: e.OrderCancelRequested) -> None:
@@ -163,7 +163,7 @@ def position_changed(book: Book, account: Account, event: e.PositionChanged) -> 
 
 def balance_changed(book: Book, account: Account, event: e.BalanceChanged) -> None:
     """Assert what the events before it already did, and that the books sum to zero."""
-    balance = account.balances[event.asset]
+    balance = account.balance(event.asset)
     assert (event.free, event.locked) == (balance.free, balance.locked)
     assert balance.total() == 0, f"{account.account_id} {event.asset}: {balance}"
 

@@ -4,58 +4,21 @@ Pure: the same book and command give the same events, for ever. A batch is decid
 each seeing what the ones before it locked, so deciding and applying take turns.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from marketdata.domain.instrument import UNITS_MAX, Units
 from marketdata.domain.mark import SetMarks
-from oms_project.kernel import ids
 from oms_project.kernel.errors import IllegalTransitionError
-from oms_project.kernel.numbers import PPM, ceil_div
-from oms_project.kernel.ports import CancelRoute, Report, ReportKind, Route
+from oms_project.kernel.ports import CancelRoute, Route
 from oms_project.kernel.words import AccountState, Side, Status, TimeInForce
 from orders.domain import apply
 from orders.domain import commands as c
 from orders.domain import events as e
 from orders.domain.book import Account, Book
-from orders.domain.order import MOVES, Move, Order, Outcome, status_of, status_with
+from orders.domain.order import MOVES, Move, Order, Outcome, status_of
+from orders.domain.reports import report
+from orders.domain.turn import Stored, Turn, after
 from risk.domain.rules import Check, Reason, refusal
-
-Stored = Mapping[str, tuple[str, int]]
-"""client_order_id -> (order id, account_seq of its first event) of orders no longer in memory."""
-
-MOVE_OF = {
-    ReportKind.NEW: Move.ACK,
-    ReportKind.TRADE: Move.FILL,
-    ReportKind.CANCELED: Move.CANCELED,
-    ReportKind.REJECTED: Move.REJECTED,
-    ReportKind.CANCEL_REJECTED: Move.CANCEL_REJECTED,
-}
-
-
-class Turn:
-    """One command's turn: its account, its time, what it does so far."""
-
-    __slots__ = ("account", "assets", "at_ns", "book", "events", "routes", "stored", "symbols")
-
-    def __init__(self, book: Book, account: Account, at_ns: int, stored: Stored) -> None:
-        self.book = book
-        self.account = account
-        self.at_ns = at_ns
-        self.stored = stored
-        self.events: list[e.Event] = []
-        self.routes: list[Route | CancelRoute] = []
-        # dicts, not sets: what changed is told in the order in which it first changed
-        self.assets: dict[str, None] = {}
-        self.symbols: dict[str, None] = {}
-
-    def happen(self, event: e.Event) -> None:
-        """Apply *event* and tell it."""
-        apply.apply(self.book, self.account, event)
-        self.events.append(event)
-
-    def touch(self, symbol: str) -> None:
-        instrument = self.book.units[symbol].instrument
-        self.assets[instrument.base] = self.assets[instrument.quote] = None
 
 
 def step(book: Book, at_ns: int, command: c.Command, stored: Stored) -> Turn:
@@ -106,62 +69,94 @@ def place(turn: Turn, command: c.PlaceOrders) -> None:
     refused = _atomic_refusals(turn, check, command) if command.atomic else None
     known = turn.account.client_ids
     for order in command.orders:
-        client_order_id = order.client_order_id
-        twin = known.get(client_order_id) or _stored_twin(turn, client_order_id)
+        twin = known.get(order.client_order_id) or _stored_twin(turn, order)
         if twin is not None:
-            if twin != order.order_id:
+            if twin != order.order_id and order.order_id not in turn.book.state.closed:
                 _deny(turn, order, Reason.DUPLICATE_CLIENT_ORDER_ID)
             continue  # the same order, sent again after an unknown outcome: it is here already
-        reason = refused[order.order_id] if refused else _examine(turn, check, order, 0, 0)
+        reason = refused[order.order_id] if refused else _examine(turn, check, order, None)
         if reason is None:
             _route(turn, check, order)
         else:
             _deny(turn, order, reason)
 
 
-def _stored_twin(turn: Turn, client_order_id: str) -> str | None:
+def _stored_twin(turn: Turn, order: c.NewOrder) -> str | None:
     """Return the stored order of this client_order_id if it came before this command.
 
     During a replay the store knows the future; account_seq tells what was already past.
     """
-    found = turn.stored.get(client_order_id)
+    found = turn.stored.get(order.client_order_id)
     return found[0] if found is not None and found[1] <= turn.account.seq else None
 
 
-def _examine(turn: Turn, check: Check, order: c.NewOrder, used: int, more: int) -> Reason | None:
-    """Return why to refuse *order*, as if *used* units and *more* open orders were taken already."""
+class _Taken:
+    """What the orders of an atomic batch would take before the next one is examined.
+
+    units: asset -> smallest units held; lots: (symbol, sign) -> lots pending.
+    """
+
+    __slots__ = ("client_order_ids", "lots", "orders", "units")
+
+    def __init__(self) -> None:
+        self.units: dict[str, int] = {}
+        self.lots: dict[tuple[str, int], int] = {}
+        self.client_order_ids: set[str] = set()
+        self.orders = 0
+
+    def take(self, order: c.NewOrder, asset: str, check: Check) -> None:
+        self.units[asset] = self.units.get(asset, 0) + check.hold
+        key = order.symbol, check.sign
+        self.lots[key] = self.lots.get(key, 0) + order.lots
+        self.client_order_ids.add(order.client_order_id)
+        self.orders += 1
+
+
+def _examine(turn: Turn, check: Check, order: c.NewOrder, taken: _Taken | None) -> Reason | None:
+    """Return why to refuse *order*, as if what is *taken* was locked already."""
     account = turn.account
     symbol = order.symbol
     units = turn.book.units.get(symbol)
     sign = 1 if order.side is Side.BUY else -1
     check.units = units
+    asset = ""
     if units is not None:
-        instrument = units.instrument
-        balance = account.balances.get(instrument.quote if sign > 0 else instrument.base)
-        check.free = balance.free - used if balance is not None else 0
+        asset = units.instrument.quote if sign > 0 else units.instrument.base
+        balance = account.balances.get(asset)
+        check.free = balance.free if balance is not None else 0
     check.mark = turn.book.state.marks.get(symbol)
     check.sign = sign
     check.lots = order.lots
     check.ticks = order.ticks
-    check.open_orders = len(account.open) + more
+    check.open_orders = len(account.open)
     check.reducible_lots = lambda: account.reducible_lots(symbol, sign)
-    return refusal(check)
+    if taken is None:
+        return refusal(check)
+    pending = taken.lots.get((symbol, sign), 0)
+    check.free -= taken.units.get(asset, 0)
+    check.open_orders += taken.orders
+    check.reducible_lots = lambda: account.reducible_lots(symbol, sign) - pending
+    reason = refusal(check)
+    if reason is None:
+        taken.take(order, asset, check)
+    return reason
 
 
 def _atomic_refusals(turn: Turn, check: Check, command: c.PlaceOrders) -> dict[str, Reason] | None:
     """Return a reason for every order if one of them would be refused, None if all may pass."""
-    used: dict[str, int] = {}
-    for more, order in enumerate(command.orders):
-        units = turn.book.units.get(order.symbol)
-        asset = ""
-        if units is not None:
-            pays_quote = order.side is Side.BUY
-            asset = units.instrument.quote if pays_quote else units.instrument.base
-        reason = _examine(turn, check, order, used.get(asset, 0), more)
+    taken = _Taken()
+    known = turn.account.client_ids
+    check.free = 0
+    for order in command.orders:
+        twin = known.get(order.client_order_id) or _stored_twin(turn, order)
+        if twin == order.order_id or order.order_id in turn.book.state.closed:
+            return None  # sent again: all of them were decided then
+        reason: Reason | None = Reason.DUPLICATE_CLIENT_ORDER_ID
+        if twin is None and order.client_order_id not in taken.client_order_ids:
+            reason = _examine(turn, check, order, taken)
         if reason is not None:
             refused = {other.order_id: Reason.ATOMIC_BATCH for other in command.orders}
             return refused | {order.order_id: reason}
-        used[asset] = used.get(asset, 0) + check.hold
     return None
 
 
@@ -214,119 +209,11 @@ def cancel(turn: Turn, command: c.CancelOrders) -> None:
             continue
         outcome = MOVES[status_of(order)][Move.CANCEL_REQUEST][0]
         if outcome is Outcome.APPLY:
-            turn.happen(e.OrderCancelRequested(*_after(order, Status.PENDING_CANCEL)))
+            turn.happen(e.OrderCancelRequested(*after(order, Status.PENDING_CANCEL)))
             turn.routes.append(CancelRoute(order_id, account.account_id, order.symbol))
         elif outcome is Outcome.REFUSE:
-            turn.happen(e.CancelRejected(*_after(order, status_of(order)), "too_late"))
+            turn.happen(e.CancelRejected(*after(order, status_of(order)), "too_late"))
 
-
-def _after(order: Order, status: Status) -> tuple[str, Status, int, int, int, int]:
-    """Return how an event that moves no money begins (events.py: _OrderEvent)."""
-    return order.order_id, status, order.version + 1, order.cum_lots, order.cost, order.fee
-
-
-# ------------------------------------------------------------------ venue reports
-
-
-def report(turn: Turn, command: c.VenueReports) -> None:
-    """Apply each report by the order table."""
-    state = turn.book.state
-    if command.epoch < state.epoch:
-        state.absorbed += len(command.reports)  # a fenced owner's venue: its word is void
-        return
-    opened = turn.account.open
-    for one in command.reports:
-        order = opened.get(one.order_id) or state.closed.get(one.order_id)
-        if order is None:
-            turn.happen(e.OrderQuarantined(one.order_id, "unknown_order", repr(one)))
-            continue
-        outcome = MOVES[status_of(order)][MOVE_OF[one.kind]][0]
-        if outcome is Outcome.APPLY:
-            _REPORTERS[one.kind](turn, command.venue, order, one)
-        elif outcome is Outcome.ABSORB:
-            state.absorbed += 1
-        else:
-            turn.happen(e.OrderQuarantined(one.order_id, "illegal_transition", repr(one)))
-
-
-def _ack(turn: Turn, venue: str, order: Order, one: Report) -> None:
-    if order.accepted:
-        turn.book.state.absorbed += 1
-        return
-    status = status_of(order)
-    if status is Status.NEW:
-        status = Status.ACCEPTED
-    event = e.OrderAccepted(*_after(order, status), one.execution)
-    apply.accepted(turn.book, turn.account, event)
-    turn.events.append(event)
-
-
-def _fill(turn: Turn, venue: str, order: Order, one: Report) -> None:
-    trade_id = ids.trade_id(venue, order.order_id, one.execution)
-    known = order.fills.get(trade_id)
-    if known is not None:
-        if known == (one.lots, one.ticks):
-            turn.book.state.absorbed += 1
-        else:
-            turn.happen(e.OrderQuarantined(order.order_id, "trade_mismatch", repr(one)))
-            _reduce_only(turn)
-        return
-    units = turn.book.units[order.symbol]
-    instrument = units.instrument
-    rate_ppm = instrument.maker_fee_ppm if one.maker else instrument.taker_fee_ppm
-    # The fee is rounded up once an order, not once a fill, so that it never outgrows the hold.
-    fee_basis = order.fee_basis + one.lots * one.ticks * rate_ppm
-    fee = ceil_div(fee_basis * units.tick_lot_units, PPM)
-    cum_lots = order.cum_lots + one.lots
-    late = 0 < order.end_execution < max(one.execution, order.last_fill)
-    event = e.OrderFilled(
-        order.order_id, status_with(order, cum_lots), order.version + 1, cum_lots,
-        order.cost + one.lots * one.ticks, fee, order.symbol, order.side, venue, trade_id,
-        one.execution, one.lots, one.ticks, one.maker, fee - order.fee, fee_basis, late,
-        cum_lots > order.lots,
-    )  # fmt: skip
-    apply.filled(turn.book, turn.account, event)
-    turn.events.append(event)
-    turn.symbols[order.symbol] = None
-    turn.touch(order.symbol)
-    if event.overfilled:
-        _reduce_only(turn)
-
-
-def _canceled(turn: Turn, venue: str, order: Order, one: Report) -> None:
-    filled = order.cum_lots >= order.lots
-    status = Status.FILLED if filled else Status.CANCELED
-    late = 0 < one.execution < order.last_fill
-    turn.happen(e.OrderCanceled(*_after(order, status), one.execution, one.reason, late))
-    turn.touch(order.symbol)
-
-
-def _rejected(turn: Turn, venue: str, order: Order, one: Report) -> None:
-    turn.happen(e.OrderRejected(*_after(order, Status.REJECTED), one.execution, one.reason))
-    turn.touch(order.symbol)
-
-
-def _cancel_rejected(turn: Turn, venue: str, order: Order, one: Report) -> None:
-    if order.cum_lots:
-        status = Status.PARTIALLY_FILLED
-    else:
-        status = Status.ACCEPTED if order.accepted else Status.NEW
-    turn.happen(e.CancelRejected(*_after(order, status), one.reason))
-
-
-def _reduce_only(turn: Turn) -> None:
-    account = turn.account
-    if account.state is AccountState.ACTIVE:
-        turn.happen(e.AccountChanged(account.name, AccountState.REDUCE_ONLY, account.limits))
-
-
-_REPORTERS: dict[ReportKind, Callable[[Turn, str, Order, Report], None]] = {
-    ReportKind.NEW: _ack,
-    ReportKind.TRADE: _fill,
-    ReportKind.CANCELED: _canceled,
-    ReportKind.REJECTED: _rejected,
-    ReportKind.CANCEL_REJECTED: _cancel_rejected,
-}
 
 # ------------------------------------------------------------------ reference data, money, time
 
@@ -364,8 +251,9 @@ def set_account(turn: Turn, command: c.SetAccount) -> None:
 def adjust(turn: Turn, command: c.AdjustBalance) -> None:
     if command.adjustment_id in turn.account.adjustments:
         return
-    after = turn.account.balance(command.asset).external - command.units
-    if abs(after) > UNITS_MAX:
+    balance = turn.account.balances.get(command.asset)
+    external = balance.external if balance is not None else 0
+    if abs(external - command.units) > UNITS_MAX:
         raise IllegalTransitionError(f"{command.asset}: more than {UNITS_MAX} units")
     turn.happen(
         e.BalanceAdjusted(command.adjustment_id, command.asset, command.units, command.reason)

@@ -77,7 +77,8 @@ class OrderRejected(_OrderEvent, frozen=True):
 
 
 class OrderFilled(_OrderEvent, frozen=True):
-    """A trade. lots, ticks, fill_fee: of this fill; fee_basis: Σ lots × ticks × ppm of the order.
+    """A trade. lots, ticks, fill_fee: of this fill; fee_rest: what rounding up has charged of the order
+    beyond its rates, in 1/PPM of a smallest unit.
 
     late: the venue had said before that the order was over; overfilled: more than was ordered.
     """
@@ -91,7 +92,7 @@ class OrderFilled(_OrderEvent, frozen=True):
     ticks: int
     maker: bool
     fill_fee: int
-    fee_basis: int
+    fee_rest: int
     late: bool
     overfilled: bool
 

@@ -26,7 +26,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     """One order's facts, in memory and in snapshots.
 
     sign: +1 buy, -1 sell; worst_ticks: what the hold was worked out with; hold: smallest units
-    locked now; cost: Σ lots × ticks; fee_basis: Σ lots × ticks × ppm; fee: charged so far;
+    locked now; cost: Σ lots × ticks; fee: charged so far;
+    fee_rest: what rounding up charged beyond the rates, in 1/PPM of a smallest unit;
     fills: trade id -> (lots, ticks); executions: the highest execution number seen;
     last_fill, end_execution: execution numbers of the newest fill and of the venue's end (0: none);
     terminal: "" or how it ended; rejected_by: "" | oms | venue.
@@ -47,7 +48,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     cum_lots: int = 0
     cost: int = 0
     fee: int = 0
-    fee_basis: int = 0
+    fee_rest: int = 0
     accepted: bool = False
     pending_cancel: bool = False
     terminal: str = ""

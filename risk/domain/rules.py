@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from marketdata.domain.instrument import Units
+from marketdata.domain.instrument import UNITS_MAX, Units
 from marketdata.domain.mark import Mark
 from oms_project.kernel.numbers import PPM, ceil_div
 from oms_project.kernel.words import AccountState, InstrumentState
@@ -150,7 +150,7 @@ def notional_in_range(check: Check) -> Reason | None:
     notional = ticks * check.lots * units.tick_lot_units  # type: ignore[union-attr]
     if notional < instrument.notional_min:
         return Reason.MIN_NOTIONAL
-    if instrument.notional_max and notional > instrument.notional_max:
+    if notional > (instrument.notional_max or UNITS_MAX):
         return Reason.MAX_NOTIONAL
     return None
 
