@@ -21,6 +21,12 @@ TEXTS: Final = {
     "insufficient_balance": "Not enough free balance, fee included. "
     "Lower the quantity or cancel an order.",
     "duplicate_client_order_id": "An order with this client order id exists already.",
+    "requested": "You asked for it.",
+    "no_market": "The venue had no market for it.",
+    "no_liquidity": "The book had nothing more at its price, so the rest was canceled.",
+    "fok_unfilled": "It could not be filled completely at once (FOK).",
+    "too_late": "It was too late: the order is closed already.",
+    "unknown_order": "The venue does not know the order.",
     "atomic_batch": "Another order of its all-or-nothing batch was refused.",
 }
 

@@ -131,6 +131,8 @@ class Pages:
         body = {"account_id": request.POST.get("account_id", ""), "symbol": symbol, **draft}
         if draft["type"] == "market":
             del body["price"]
+            if draft["time_in_force"] == "gtc":
+                body["time_in_force"] = "ioc"  # it never rests: the form's default means the same
         key = request.POST.get("idempotency_key", "")
         answer = self._desk.submit(request, body, key)
         if answer.status < 300:

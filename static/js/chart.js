@@ -1,5 +1,5 @@
 /**
- * The price line: trades before the page was opened, mids since; own fills and orders on it.
+ * The price line: from trades before the page was opened, mids since; own fills and orders on it.
  *
  * Prices stay scaled BigInts; they become plain numbers only as pixels.
  */
@@ -36,10 +36,14 @@ export class Chart {
     return Object.fromEntries(["line", "muted", "text", "up", "down", "accent", "panel", "raised", "on-accent"].map((name) => [name, read(name)]));
   }
 
-  /** Begin with the trades the server knows, oldest first. */
+  /** Begin with the trades the server knows: between the last buy and the last sell is the mid. */
   seed(trades) {
-    const old = trades.map((trade) => ({ at: Date.parse(trade.at), value: toScaled(trade.price, this.places) }));
-    old.sort((a, b) => a.at - b.at);
+    const old = [];
+    const last = {};
+    for (const trade of [...trades].reverse()) {
+      last[trade.side] = toScaled(trade.price, this.places);
+      if (last.buy && last.sell) old.push({ at: Date.parse(trade.at), value: (last.buy + last.sell) / 2n });
+    }
     const first = this.points[0]?.at ?? Infinity;
     this.points = [...old.filter((point) => point.at < first), ...this.points];
     this.draw();

@@ -62,8 +62,7 @@ export class Socket {
 
   take(data) {
     this.heard = performance.now();
-    const { type, ...rest } = JSON.parse(data);
-    const message = { op: type, ...rest };
+    const message = JSON.parse(data);
     if (message.op === "ping") this.send({ op: "pong" });
     else this.receive(message);
   }

@@ -6,6 +6,7 @@ import { $, $$, setText } from "./dom.js";
 import { SIDE, number, percent, placesFor, setNumber } from "./format.js";
 import { affordable, estimate, hold, problems, stepped, worstPrice } from "./sizing.js";
 
+const ECHO_MS = 700;
 const POINTERS = { price: "price", quantity: "quantity", side: "side", type: "type", time_in_force: "time_in_force" };
 
 export class Ticket {
@@ -47,8 +48,22 @@ export class Ticket {
     this.show();
   }
 
+  /** A market order never rests, so it has no GTC; a limit order gets its GTC back. */
+  matchTimeInForce() {
+    const { type, time_in_force: tif } = this.draft();
+    const pick = (value) => ($(`input[name=time_in_force][value=${value}]`, this.form).checked = true);
+    if (type === "market" && tif === "gtc") {
+      pick("ioc");
+      this.wasGtc = true;
+    } else if (type === "limit" && this.wasGtc) {
+      pick("gtc");
+      this.wasGtc = false;
+    }
+  }
+
   show() {
     const { instrument } = this.store;
+    this.matchTimeInForce();
     const draft = this.draft();
     const quote = this.store.quote();
     const asset = draft.side === "buy" ? instrument.quote : instrument.base;
@@ -173,6 +188,7 @@ export class Ticket {
     event.preventDefault();
     if (this.sending) return; // a second Enter while the first is on its way
     const draft = this.draft();
+    if (this.isEcho(draft)) return;
     if (!this.check(draft)) return;
     const body = { account_id: this.store.account, symbol: this.store.symbol, ...draft };
     if (draft.type === "market") delete body.price;
@@ -180,6 +196,7 @@ export class Ticket {
     try {
       const answer = await post("/api/orders", body, this.key);
       this.key = newKey();
+      this.echo = { print: JSON.stringify(draft), at: performance.now() };
       this.toasts.sent(answer.order_id, { ...draft, symbol: this.store.symbol });
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
@@ -187,6 +204,11 @@ export class Ticket {
     } finally {
       this.busy(false);
     }
+  }
+
+  /** The same order again, sooner than anybody can want it: a key that bounced, a double click. */
+  isEcho(draft) {
+    return this.echo?.print === JSON.stringify(draft) && performance.now() - this.echo.at < ECHO_MS;
   }
 
   busy(sending) {

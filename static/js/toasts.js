@@ -97,7 +97,7 @@ const TELL = {
   },
   OrderCanceled: (event, order) => {
     if (!order) return null;
-    const why = ["", "client", "requested", "user", "cancel_requested", "client_request"].includes(event.reason ?? "") ? "" : ` ${reason(event.reason)}`;
+    const why = !event.reason || event.reason === "requested" ? "" : ` ${reason(event.reason)}`;
     return { kind: "info", title: "Order canceled", text: `${describe(order)}.${why}` };
   },
   OrderRejected: refusal,

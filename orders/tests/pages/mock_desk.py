@@ -131,6 +131,11 @@ class MemoryDesk:
             return self.answers[key]
 
     def _place(self, body: Value, key: str) -> Answer:
+        if body["type"] == "market" and body["time_in_force"] == "gtc":
+            entry = {"pointer": "/time_in_force", "code": "not_a_choice"}
+            return Answer(
+                422, {"code": "validation_error", "detail": "ioc or fok", "errors": [entry]}
+            )
         if body["quantity"] == "0.0666":
             entry = {
                 "pointer": "/quantity",

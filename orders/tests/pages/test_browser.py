@@ -133,6 +133,22 @@ def test_two_enters_send_one_order(watched: Watched) -> None:
     expect(page.locator("#open-rows tr", has_text="0.0789")).to_have_count(1)
 
 
+def test_a_bounced_enter_sends_one_order(watched: Watched) -> None:
+    """The answer may come before the second key press of one nervous finger."""
+    page = watched.trade()
+    place(page, side="buy", kind="limit", quantity="0.0791", price="50000")
+    expect(page.locator("#open-rows tr", has_text="0.0791")).to_have_count(1)
+    page.evaluate("performance.now = () => 0")  # the window of the guard stays open
+    page.fill("#quantity", "0.0792")
+    for _ in range(3):
+        page.press("#quantity", "Enter")
+        expect(page.locator("#open-rows tr", has_text="0.0792")).to_have_count(1)
+    page.fill("#quantity", "0.0793")
+    page.press("#quantity", "Enter")
+    expect(page.locator("#open-rows tr", has_text="0.0793")).to_have_count(1)
+    expect(page.locator("#open-rows tr", has_text="0.0792")).to_have_count(1)
+
+
 def test_unknown_outcome_is_retried_with_the_same_key(watched: Watched) -> None:
     page = watched.trade()
     keys: list[str] = []
