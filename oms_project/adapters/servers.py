@@ -231,6 +231,15 @@ class KafkaServer(LocalServer):
     def url(self) -> str:
         return f"kafka://{self.address}"
 
+    def make_topics(self, partitions: int) -> None:
+        """Create the product's topics on this one broker, or check those that are there."""
+        from oms_project.adapters.kafka_topics import ensure_topics
+        from oms_project.adapters.kafka_wire import KafkaOptions
+
+        ensure_topics(
+            (self.address,), partitions, options=KafkaOptions(), replication=1, min_insync=1
+        )
+
     def _answers(self) -> bool:
         from kafka import KafkaAdminClient
         from kafka.errors import KafkaError
@@ -325,13 +334,19 @@ class Services:
             server.stop()
 
 
-def start_all(folder: Path) -> Services:
+def start_all(folder: Path, partitions: int) -> Services:
     """Start Kafka, Valkey and SecantusDB under *folder*; `.urls` says where, `.stop()` ends them.
 
-    The ports are kept in the folder: a second start finds the same URLs and the same data.
+    The ports are kept in the folder: a second start finds the same URLs and the same data. The
+    topics are there when this returns.
     """
     services = Services(folder.resolve())
     services.start()
+    try:
+        services.kafka.make_topics(partitions)
+    except BaseException:
+        services.stop()
+        raise
     return services
 
 

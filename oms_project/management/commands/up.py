@@ -137,7 +137,7 @@ def on_services(arguments: list[str], stop: threading.Event, console: Console) -
 
     folder = settings.ENV.data_dir / "services"
     console.print("[dim]Starting Valkey, Kafka and SecantusDB …")
-    running = start_all(folder)
+    running = start_all(folder, settings.ENV.partitions)
     try:
         urls = running.urls.as_env()
         console.print("\n".join(f"[dim]{name}={url}" for name, url in urls.items()))
