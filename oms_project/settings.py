@@ -122,6 +122,22 @@ CHANNEL_LAYERS = {
     )
 }
 CELERY_BROKER_URL = ENV.redis_url or f"filesystem://{ENV.data_dir / 'celery'}"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Remote control needs a broker that broadcasts; a folder of files would only fill up.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(ENV.redis_url)
+CELERY_BEAT_SCHEDULER = "oms_project.celery:StaticScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+# expires: what a stopped worker did not get to is not worth doing late; the next one is due anyway.
+CELERY_BEAT_SCHEDULE = {
+    name: {
+        "task": f"orders.{name}",
+        "schedule": timedelta(seconds=every_s),
+        "options": {"expires": every_s},
+    }
+    for name, every_s in (("trim_log", 60), ("forget_claims", 300), ("check_integrity", 60))
+}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # ------------------------------------------------------------------ who may come in
@@ -202,10 +218,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
     "ENUM_NAME_OVERRIDES": {
         "SideEnum": [("buy", "buy"), ("sell", "sell")],
-        "AccountStateEnum": [
-            (word, word) for word in ("ACTIVE", "REDUCE_ONLY", "CANCEL_ONLY", "HALTED")
-        ],
-        "InstrumentStateEnum": [(word, word) for word in ("TRADING", "HALTED", "DELISTED")],
+        "OrderStatusEnum": "oms_project.kernel.words.Status",
+        "AcknowledgedEnum": [("NEW", "NEW")],
+        "CancelStatusEnum": [("PENDING_CANCEL", "PENDING_CANCEL"), ("CANCELED", "CANCELED")],
+        "AccountStateEnum": "oms_project.kernel.words.AccountState",
+        "InstrumentStateEnum": "oms_project.kernel.words.InstrumentState",
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024

@@ -163,6 +163,8 @@ def from_access(exc: AccessError) -> Problem:
 def _transport_code(exc: TransportError) -> str:
     known = {
         "log": "durable_log_unavailable",
+        "kafka": "durable_log_unavailable",
+        "intake": "durable_log_unavailable",
         "claims": "idempotency_store_unavailable",
     }
     return known.get(exc.dependency, "store_unavailable")

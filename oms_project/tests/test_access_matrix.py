@@ -80,6 +80,7 @@ class Desks:
 
     def __init__(self) -> None:
         self.world = World()
+        self.client = Client(raise_request_exception=False)
         publish("BTC-USD", 2_000_000, 2_000_100)
         self.ids: dict[str, dict[str, str]] = {}
         for owner in ("own", "foreign"):
@@ -104,7 +105,7 @@ class Desks:
         headers = {"x-request-id": "matrix-request"}
         if token:
             headers["authorization"] = f"Bearer {token}"
-        client = Client(raise_request_exception=False)
+        client = self.client
         if name in WRITES:
             headers["idempotency-key"] = new_id()
             return client.post(path, {}, content_type="application/json", headers=headers)
