@@ -1,6 +1,7 @@
-"""Tables of the orders app. DO NOT write them from anywhere but orders/adapters: all but Claim are a
-projection of the event log, and the projector is their only writer. DO NOT add an index without
-`manage.py bench batch` before and after: every one is paid for by every order.
+"""Tables of the orders app. DO NOT write them from anywhere but orders/adapters: all but Claim, Upkeep
+and ChangeRequest are a projection of the event log, and the projector is their only writer. DO NOT
+add an index without `manage.py bench batch` before and after: every one is paid for by every order. Composite keys, for
+the same reason: no AUTOINCREMENT counter, no second index.
 """
 
 from django.db import models
@@ -28,8 +29,12 @@ class Claim(models.Model):
 
 
 class Order(models.Model):
-    """kernel.ports.OrderRow. event_seqs: comma-separated account_seqs, oldest first."""
+    """kernel.rows.OrderRow. event_seqs: comma-separated account_seqs, oldest first.
 
+    Flags are 0 and 1: SQLite binds an int straight, a bool through Python.
+    """
+
+    pk = models.CompositePrimaryKey("account_id", "order_id")
     order_id = models.CharField(max_length=36)
     account_id = models.CharField(max_length=36)
     client_order_id = models.CharField(max_length=261)
@@ -46,8 +51,8 @@ class Order(models.Model):
     fee = models.BigIntegerField()
     rejected_by = models.CharField(max_length=5)
     reason = models.CharField(max_length=40)
-    late_fill = models.BooleanField()
-    overfilled = models.BooleanField()
+    late_fill = models.PositiveSmallIntegerField()
+    overfilled = models.PositiveSmallIntegerField()
     version = models.IntegerField()
     last_seq = models.BigIntegerField()
     created_ns = models.BigIntegerField()
@@ -56,9 +61,6 @@ class Order(models.Model):
     event_seqs = models.TextField()
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("account_id", "order_id"), name="order_of_account"),
-        )
         indexes = (
             models.Index(fields=("account_id", "client_order_id"), name="order_client_id"),
             # The few that are open, out of the millions that were.
@@ -76,8 +78,9 @@ class Order(models.Model):
 
 
 class Fill(models.Model):
-    """kernel.ports.FillRow."""
+    """kernel.rows.FillRow."""
 
+    pk = models.CompositePrimaryKey("account_id", "seq")
     account_id = models.CharField(max_length=36)
     seq = models.BigIntegerField()
     order_id = models.CharField(max_length=36)
@@ -91,13 +94,11 @@ class Fill(models.Model):
     liquidity = models.CharField(max_length=5)
     at_ns = models.BigIntegerField()
 
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("account_id", "seq"), name="fill_of_account"),)
-
 
 class Position(models.Model):
-    """kernel.ports.PositionRow."""
+    """kernel.rows.PositionRow."""
 
+    pk = models.CompositePrimaryKey("account_id", "symbol")
     account_id = models.CharField(max_length=36)
     symbol = models.CharField(max_length=24)
     net_lots = models.BigIntegerField()
@@ -105,13 +106,11 @@ class Position(models.Model):
     realized = models.BigIntegerField()
     seq = models.BigIntegerField()
 
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("account_id", "symbol"), name="position"),)
-
 
 class Balance(models.Model):
-    """kernel.ports.BalanceRow."""
+    """kernel.rows.BalanceRow."""
 
+    pk = models.CompositePrimaryKey("account_id", "asset")
     account_id = models.CharField(max_length=36)
     asset = models.CharField(max_length=12)
     free = models.BigIntegerField()
@@ -121,13 +120,11 @@ class Balance(models.Model):
     external = models.BigIntegerField()
     seq = models.BigIntegerField()
 
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("account_id", "asset"), name="balance"),)
-
 
 class Chunk(models.Model):
-    """kernel.ports.Chunk."""
+    """kernel.rows.Chunk."""
 
+    pk = models.CompositePrimaryKey("partition", "offset")
     stream = models.CharField(max_length=36)
     first_seq = models.BigIntegerField()
     last_seq = models.BigIntegerField()
@@ -137,13 +134,12 @@ class Chunk(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("partition", "offset"), name="chunk_of_command"),
             models.UniqueConstraint(fields=("stream", "first_seq"), name="chunk_of_stream"),
         )
 
 
 class Progress(models.Model):
-    """kernel.ports.Progress: written in the transaction of what it tells."""
+    """kernel.rows.Progress: written in the transaction of what it tells."""
 
     partition = models.IntegerField(primary_key=True)
     next_offset = models.BigIntegerField()
@@ -158,15 +154,41 @@ class Owner(models.Model):
 
 
 class Snapshot(models.Model):
-    """kernel.ports.Snapshot."""
+    """kernel.rows.Snapshot."""
 
+    pk = models.CompositePrimaryKey("partition", "offset")
     partition = models.IntegerField()
     offset = models.BigIntegerField()
     state = models.BinaryField()
     state_hash = models.CharField(max_length=64)
     epoch = models.BigIntegerField()
 
+
+class Upkeep(models.Model):
+    """What a periodic task found when it last ran (default database). body: its own JSON."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    at_ns = models.BigIntegerField()
+    body = models.BinaryField()
+
+
+class ChangeRequest(models.Model):
+    """What somebody asked for in the admin (default database): a command in the log, and where.
+
+    id: made with the form, so that a form sent twice asks once; wanted: what was asked for, to tell
+    a repetition from another wish; partition and offset are null while nobody knows whether the
+    log has it.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=16)
+    target = models.CharField(max_length=36)
+    actor = models.CharField(max_length=150)
+    at_ns = models.BigIntegerField()
+    text = models.TextField()
+    wanted = models.TextField()
+    partition = models.IntegerField(null=True)
+    offset = models.BigIntegerField(null=True)
+
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("partition", "offset"), name="snapshot_at"),
-        )
+        indexes = (models.Index(fields=("kind", "target", "at_ns"), name="request_of_target"),)

@@ -25,6 +25,8 @@ RECORDS_MAX: Final = 256
 WAIT_MS: Final = 20
 
 _json = msgspec.json.Encoder().encode
+_MAKER: Final = Liquidity.MAKER.value
+_TAKER: Final = Liquidity.TAKER.value
 
 
 class Fold:
@@ -131,8 +133,8 @@ def _filled(fold: Fold, batch: e.EventBatch, event: e.OrderFilled, seq: int) -> 
     fold.fills.append(
         p.FillRow(
             batch.stream, seq, event.order_id, event.trade_id, event.venue, event.symbol,
-            event.side, event.lots, event.ticks, event.fill_fee,
-            Liquidity.MAKER if event.maker else Liquidity.TAKER, batch.at_ns,
+            event.side.value, event.lots, event.ticks, event.fill_fee,
+            _MAKER if event.maker else _TAKER, batch.at_ns,
         )
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from oms_project.kernel.words import Status
+from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -86,9 +86,9 @@ class OrderRow(msgspec.Struct, kw_only=True, gc=False):
     account_id: str
     client_order_id: str
     symbol: str
-    side: str
-    type: str
-    time_in_force: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
     quantity_lots: int
     price_ticks: int
     cap_ticks: int

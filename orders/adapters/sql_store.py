@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from oms_project.adapters.crash import crash
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import FencedError, TransportError
-from oms_project.kernel.words import OPEN, Status
+from oms_project.kernel.words import OPEN, OrderType, Side, Status, TimeInForce
 
 SNAPSHOTS_KEPT: Final = 2
 ROWS_MAX: Final = 500
@@ -50,7 +50,8 @@ _INSERT_ORDER: Final = _insert(
 _UPDATE_ORDER: Final = (
     "UPDATE orders_order SET status = %s, cum_lots = %s, cost = %s, fee = %s, "
     "rejected_by = COALESCE(NULLIF(%s, ''), rejected_by), reason = COALESCE(NULLIF(%s, ''), reason), "
-    "late_fill = late_fill OR %s, overfilled = overfilled OR %s, version = %s, last_seq = %s, "
+    "late_fill = CASE WHEN %s = 1 THEN 1 ELSE late_fill END, "
+    "overfilled = CASE WHEN %s = 1 THEN 1 ELSE overfilled END, version = %s, last_seq = %s, "
     "updated_ns = %s, "
     "event_seqs = event_seqs || %s WHERE account_id = %s AND order_id = %s AND version < %s"
 )
@@ -204,7 +205,7 @@ class SqlStore:
             part = ids[start : start + ROWS_MAX]
             rows = self._rows(
                 "SELECT client_order_id, order_id, event_seqs FROM orders_order WHERE account_id = "
-                f"%s AND client_order_id IN ({_marks(part)}) ORDER BY id DESC",
+                f"%s AND client_order_id IN ({_marks(part)}) ORDER BY order_id DESC",
                 account_id, *part,
             )  # fmt: skip
             # Oldest last, so that the first order of a client_order_id wins.
@@ -343,22 +344,63 @@ class SqlStore:
 _OPEN_IN_INDEX: Final = ("NEW", "ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL")
 
 
+# SQLite binds exactly str and int straight; words and flags would go through Python, one by one.
+
+
 def _order_values(row: p.OrderRow) -> tuple:
-    values = _astuple(row)
-    return (*values[:-1], ",".join(map(str, values[-1])))
+    return (
+        row.order_id,
+        row.account_id,
+        row.client_order_id,
+        row.symbol,
+        row.side.value,
+        row.type.value,
+        row.time_in_force.value,
+        row.quantity_lots,
+        row.price_ticks,
+        row.cap_ticks,
+        row.status.value,
+        row.cum_lots,
+        row.cost,
+        row.fee,
+        row.rejected_by,
+        str(row.reason),
+        +row.late_fill,
+        +row.overfilled,
+        row.version,
+        row.last_seq,
+        row.created_ns,
+        row.updated_ns,
+        row.actor,
+        ",".join([str(seq) for seq in row.event_seqs]),
+    )
 
 
 def _update_values(row: p.OrderUpdate) -> tuple:
-    seqs = "".join([f",{seq}" for seq in row.event_seqs])
     return (
-        row.status, row.cum_lots, row.cost, row.fee, row.rejected_by, row.reason, row.late_fill,
-        row.overfilled, row.version, row.last_seq, row.updated_ns, seqs, row.account_id,
-        row.order_id, row.version,
-    )  # fmt: skip
+        row.status.value,
+        row.cum_lots,
+        row.cost,
+        row.fee,
+        row.rejected_by,
+        str(row.reason),
+        +row.late_fill,
+        +row.overfilled,
+        row.version,
+        row.last_seq,
+        row.updated_ns,
+        "".join([f",{seq}" for seq in row.event_seqs]),
+        row.account_id,
+        row.order_id,
+        row.version,
+    )
 
 
 def _order_row(row: tuple) -> p.OrderRow:
     values: dict[str, Any] = dict(zip(_ORDER, row, strict=True))
+    values["side"] = Side(values["side"])
+    values["type"] = OrderType(values["type"])
+    values["time_in_force"] = TimeInForce(values["time_in_force"])
     values["status"] = Status(values["status"])
     values["late_fill"] = bool(values["late_fill"])
     values["overfilled"] = bool(values["overfilled"])
