@@ -55,7 +55,7 @@ Prices = Callable[[], Sequence[SymbolPrices]]
 class Owned:
     """A partition while it is ours."""
 
-    __slots__ = ("ahead", "ahead_orders", "book", "commands", "epoch", "reported", "snapshot_at_ns", "venue")  # fmt: skip
+    __slots__ = ("ahead", "ahead_orders", "book", "commands", "epoch", "reported", "snapshot_at_ns", "snapshot_offset", "venue")  # fmt: skip
 
     def __init__(self, book: Book, epoch: int, venue: Venue, now_ns: int) -> None:
         self.book = book
@@ -64,6 +64,7 @@ class Owned:
         self.commands = 0
         self.reported = 0
         self.snapshot_at_ns = now_ns
+        self.snapshot_offset = book.state.offset
         # (command offset, orders) not known to be projected yet, and the sum of the orders
         self.ahead: deque[tuple[int, int]] = deque()
         self.ahead_orders = 0
@@ -277,10 +278,10 @@ class Engine:
             self._stop.wait(PROJECTOR_WAIT_S)
 
     def _snapshot_if_due(self, owned: Owned, now_ns: int) -> None:
-        if not owned.commands:
-            return
-        old = now_ns - owned.snapshot_at_ns > SNAPSHOT_AGE_NS
-        if old or owned.commands >= self._snapshot_commands:
+        old = owned.commands and now_ns - owned.snapshot_at_ns > SNAPSHOT_AGE_NS
+        # Marks have no events, but a night of them must not make the next replay long.
+        records = owned.book.state.offset - owned.snapshot_offset
+        if old or max(owned.commands, records) >= self._snapshot_commands:
             self.snapshot(owned, now_ns)
 
     def snapshot(self, owned: Owned, now_ns: int) -> None:
@@ -293,4 +294,5 @@ class Engine:
         )
         crash("engine.after_snapshot")
         owned.commands = 0
+        owned.snapshot_offset = offset
         owned.snapshot_at_ns = now_ns

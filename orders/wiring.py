@@ -3,7 +3,9 @@
 import functools
 import threading
 from collections.abc import Sequence
+from typing import Final
 
+import msgspec
 from django.conf import settings
 
 from marketdata import wiring as market
@@ -28,8 +30,13 @@ from oms_project.kernel.ports import (
 )
 from oms_project.kernel.words import Topic
 from orders import engine, projector, queries, services
+from orders.adapters import upkeep_notes
 from orders.adapters.sql_store import SqlStore
+from orders.integrity import Result
 from orders.pusher import Pusher
+
+INTEGRITY: Final = "integrity"
+"""Name of the integrity check among the upkeep notes."""
 
 clock = functools.cache(SystemClock)
 ids = functools.cache(SystemIds)
@@ -88,6 +95,21 @@ def gateway() -> services.Gateway:
 def read_side() -> queries.Queries:
     """Return the read side for views, pages and sockets."""
     return queries.Queries(store(), gateway().pending_order)
+
+
+def integrity() -> Result | None:
+    """Return what the newest integrity check found, None before the first."""
+    found = upkeep_notes.load(INTEGRITY)
+    if found is None:
+        return None
+    try:
+        return msgspec.json.decode(found[1], type=Result)
+    except msgspec.DecodeError:  # of another version: the next check begins anew
+        return None
+
+
+def save_integrity(result: Result) -> None:
+    upkeep_notes.save(INTEGRITY, result.at_ns, msgspec.json.encode(result))
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-_IN_DEFAULT = {"claim"}
+_IN_DEFAULT = {"claim", "upkeep", "changerequest"}
 
 
 class StoreRouter:

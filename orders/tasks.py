@@ -1,0 +1,89 @@
+"""Periodic background work. Every task may run twice, late, or not at all without harm.
+
+Rules of this file:
+- Arguments by keyword, unknown ones ignored: an old scheduler may talk to a newer worker.
+- A task ends by itself after BUDGET_S and the next run goes on: a worker without processes of its
+  own (the embedded one) cannot be stopped from outside in the middle.
+- No result is kept in the broker; what is worth knowing is noted in the database and the logs.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+
+from marketdata import wiring as market
+from oms_project.access import users
+from oms_project.adapters.clock import NS_PER_MS, NS_PER_S
+from oms_project.kernel.errors import TransportError
+from orders import integrity, upkeep, wiring
+
+BUDGET_S: Final = 20
+SOFT_LIMIT_S: Final = 30
+HARD_LIMIT_S: Final = 45
+MS_PER_DAY: Final = 86_400_000
+LOOK_AGAIN_S: Final = 0.05
+
+_logger = structlog.get_logger(__name__)
+_limits: Final = {"soft_time_limit": SOFT_LIMIT_S, "time_limit": HARD_LIMIT_S}
+
+
+def _budget() -> Callable[[], bool]:
+    """Return what tells whether the task's time is used up."""
+    clock = wiring.clock()
+    end_ns = clock.monotonic_ns() + BUDGET_S * NS_PER_S
+    return lambda: clock.monotonic_ns() > end_ns
+
+
+@shared_task(name="orders.trim_log", **_limits)
+def trim_log(**_: Any) -> None:
+    """Trim the log behind the older kept snapshot, OMS_LOG_KEEP_RECORDS records stay."""
+    try:
+        done = upkeep.trim_log(
+            wiring.log(), wiring.store(), settings.ENV.log_keep_records, _budget()
+        )
+    except TransportError as error:
+        _logger.warning("trim_waits", error=str(error))
+        return
+    for one in done:
+        if one.records:
+            _logger.info(
+                "log_trimmed", topic=one.topic, partition=one.partition, before=one.before,
+                records=one.records,
+            )  # fmt: skip
+
+
+@shared_task(name="orders.forget_claims", **_limits)
+def forget_claims(**_: Any) -> None:
+    """Forget idempotency keys older than OMS_CLAIM_DAYS; client_order_ids stay for ever."""
+    before_ms = wiring.clock().now_ns() // NS_PER_MS - settings.ENV.claim_days * MS_PER_DAY
+    try:
+        gone = upkeep.forget_claims(wiring.intake(), before_ms, _budget())
+    except TransportError as error:
+        _logger.warning("forgetting_waits", error=str(error))
+        return
+    if gone:
+        _logger.info("claims_forgotten", claims=gone, days=settings.ENV.claim_days)
+
+
+@shared_task(name="orders.check_integrity", **_limits)
+def check_integrity(**_: Any) -> None:
+    """Do the books of every account touched since the last look add up? An error if not."""
+    before = wiring.integrity()
+    try:
+        result = integrity.check(
+            wiring.store(), sorted(users.account_ids()), market.units,
+            at_ns=wiring.clock().now_ns(), before=before.seen if before is not None else {},
+            over=_budget(), pause=lambda: threading.Event().wait(LOOK_AGAIN_S),
+        )  # fmt: skip
+    except TransportError as error:
+        _logger.warning("integrity_waits", error=str(error))
+        return
+    wiring.save_integrity(result)
+    for breach in result.breaches:
+        _logger.error("integrity_breach", breach=breach)
+    for concern in result.concerns:
+        _logger.warning("integrity_concern", concern=concern)
