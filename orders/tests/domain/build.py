@@ -1,0 +1,225 @@
+"""Builders of the order law's tests: instruments, orders, commands and reports, with defaults.
+
+The default order buys 10 lots of BTC-USD at 10,000 ticks (100.00), where the mark is.
+"""
+
+from typing import Any
+
+import msgspec
+
+from marketdata.domain.instrument import Instrument
+from marketdata.domain.mark import Mark, SetMarks
+from oms_project.kernel.ports import Report, ReportKind
+from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce
+from orders.domain import apply
+from orders.domain import commands as c
+from orders.domain import events as e
+from orders.domain.book import Account, Book, State, breaches, state_hash
+from orders.domain.decide import step
+from orders.domain.order import Order
+from orders.domain.turn import Stored, Turn
+from risk.domain.limits import Limits
+
+BEGIN_NS = 1_790_000_000_000_000_000
+ACCOUNT = "11111111-2222-4333-8444-555555555555"
+OTHER = "99999999-2222-4333-8444-555555555555"
+VENUE = "SIM"
+TICKS = 10_000
+FUNDS = {"USD": 10**15, "BTC": 10**12, "ETH": 10**12, "SOL": 10**12}
+PLENTY = 10**17
+
+
+def an_instrument(symbol: str = "BTC-USD", **changes: Any) -> Instrument:
+    """One lot at one tick is worth 100 smallest units; one lot is 10,000."""
+    base, _, quote = symbol.partition("-")
+    made = Instrument(
+        symbol=symbol, base=base, quote=quote, tick_size="0.01", lot_size="0.0001",
+        quantity_min_lots=1, quantity_max_lots=1_000_000,
+    )  # fmt: skip
+    return msgspec.structs.replace(made, **changes)
+
+
+INSTRUMENTS = (
+    an_instrument(),
+    # A fee that never comes out even, and a coarse tick.
+    an_instrument("ETH-USD", tick_size="0.05", taker_fee_ppm=1_333, maker_fee_ppm=777),
+    # The finest there is: one tick of one lot is one smallest unit; makers are paid.
+    an_instrument("SOL-USD", tick_size="0.0001", taker_fee_ppm=1_999, maker_fee_ppm=-250),
+)
+SYMBOLS = tuple(one.symbol for one in INSTRUMENTS)
+
+
+def order_id_of(number: int) -> str:
+    return f"01990000-0000-7000-8000-{number:012x}"
+
+
+def an_order(**changes: Any) -> Order:
+    """Return an order's facts as the book holds them."""
+    facts = {
+        "order_id": order_id_of(1), "account_id": ACCOUNT, "client_order_id": "client-1",
+        "symbol": "BTC-USD", "side": Side.BUY, "type": OrderType.LIMIT,
+        "time_in_force": TimeInForce.GTC, "sign": 1, "lots": 10, "ticks": TICKS,
+        "worst_ticks": TICKS, "hold": 0,
+    }  # fmt: skip
+    return Order(**facts | changes)
+
+
+def new_order(number: int = 1, **changes: Any) -> c.NewOrder:
+    """Return an order as it stands in a command."""
+    made = c.NewOrder(
+        order_id_of(number), f"client-{number}", "BTC-USD", Side.BUY, OrderType.LIMIT,
+        TimeInForce.GTC, 10, TICKS,
+    )  # fmt: skip
+    return msgspec.structs.replace(made, **changes)
+
+
+def a_market_order(number: int = 1, **changes: Any) -> c.NewOrder:
+    fixed = {"type": OrderType.MARKET, "time_in_force": TimeInForce.IOC, "ticks": 0}
+    return new_order(number, **fixed | changes)
+
+
+def place(*orders: c.NewOrder, account_id: str = ACCOUNT, atomic: bool = False) -> c.PlaceOrders:
+    return c.PlaceOrders(account_id, list(orders), atomic)
+
+
+def cancel(*numbers: int, account_id: str = ACCOUNT, **which: str) -> c.CancelOrders:
+    """Cancel the numbered orders; with none, all of *which* symbol and side."""
+    return c.CancelOrders(account_id, tuple(order_id_of(n) for n in numbers), **which)
+
+
+def told(*reports: Report, account_id: str = ACCOUNT, epoch: int = 0) -> c.VenueReports:
+    return c.VenueReports(account_id, VENUE, epoch, list(reports))
+
+
+def ack(number: int = 1, execution: int = 1) -> Report:
+    return Report(order_id_of(number), ReportKind.NEW, execution)
+
+
+def trade(
+    number: int = 1, execution: int = 2, *, lots: int = 10, ticks: int = TICKS, maker: bool = False
+) -> Report:
+    return Report(order_id_of(number), ReportKind.TRADE, execution, lots, ticks, maker)
+
+
+def canceled(number: int = 1, execution: int = 3, reason: str = "requested") -> Report:
+    return Report(order_id_of(number), ReportKind.CANCELED, execution, reason=reason)
+
+
+def rejected(number: int = 1, execution: int = 1, reason: str = "no_market") -> Report:
+    return Report(order_id_of(number), ReportKind.REJECTED, execution, reason=reason)
+
+
+def cancel_rejected(number: int = 1, execution: int = 3, reason: str = "too_late") -> Report:
+    return Report(order_id_of(number), ReportKind.CANCEL_REJECTED, execution, reason=reason)
+
+
+def marks(at_ns: int, ticks: int = TICKS, symbols: tuple[str, ...] = SYMBOLS) -> SetMarks:
+    return SetMarks(tuple(Mark(symbol, ticks, ticks - 1, ticks + 1, at_ns) for symbol in symbols))
+
+
+def account(
+    account_id: str = ACCOUNT,
+    state: AccountState = AccountState.ACTIVE,
+    limits: Limits = Limits(),  # noqa: B008 -- frozen
+) -> c.SetAccount:
+    return c.SetAccount(account_id, f"Desk {account_id[:4]}", state, limits)
+
+
+def credit(
+    asset: str, units: int, adjustment_id: str = "", account_id: str = ACCOUNT
+) -> c.AdjustBalance:
+    adjustment_id = adjustment_id or f"{account_id}-{asset}"
+    return c.AdjustBalance(account_id, adjustment_id, asset, units, "opening")
+
+
+def opening(account_id: str = ACCOUNT, funds: dict[str, int] | None = None) -> list[c.Command]:
+    """Return the commands that open an account with funds."""
+    units = FUNDS if funds is None else funds
+    return [account(account_id), *(credit(a, u, account_id=account_id) for a, u in units.items())]
+
+
+def a_book(*instruments: Instrument) -> Book:
+    """Return a book in which these are listed (all of INSTRUMENTS if none is named)."""
+    listed = instruments or INSTRUMENTS
+    return Book(State(0, instruments={one.symbol: one for one in listed}))
+
+
+class Desk:
+    """A book at work: does commands, a millisecond apart, and keeps what was said and done."""
+
+    def __init__(
+        self, *instruments: Instrument, accounts: tuple[str, ...] = (ACCOUNT,),
+        funds: dict[str, int] | None = None,
+    ) -> None:  # fmt: skip
+        self.instruments = instruments
+        self.book = a_book(*instruments)
+        self.at_ns = BEGIN_NS
+        self.commands: list[tuple[int, c.Command, Stored]] = []
+        self.events: list[tuple[str, e.Event]] = []
+        self.do(marks(self.at_ns))
+        for account_id in accounts:
+            for command in opening(account_id, funds):
+                self.do(command)
+
+    def do(self, command: c.Command, stored: Stored | None = None) -> Turn:
+        """Decide a command, and check the books behind it."""
+        self.at_ns += 1_000_000
+        self.commands.append((self.at_ns, command, stored or {}))
+        turn = step(self.book, self.at_ns, command, stored or {})
+        self.book.state.offset += 1
+        self.events += [(turn.account.account_id, event) for event in turn.events]
+        assert breaches(self.book.state) == []
+        return turn
+
+    @property
+    def account(self) -> Account:
+        return self.book.state.accounts[ACCOUNT]
+
+    def order(self, number: int = 1) -> Order:
+        """Return the order, open or closed."""
+        order_id = order_id_of(number)
+        for one in self.book.state.accounts.values():
+            if order_id in one.open:
+                return one.open[order_id]
+        return self.book.state.closed[order_id]
+
+    def hash(self) -> str:
+        return state_hash(self.book.to_bytes())
+
+    def folded(self) -> Book:
+        """Return the book that applying the events gives."""
+        book = a_book(*self.instruments)
+        for account_id, event in self.events:
+            accounts = book.state.accounts
+            if account_id not in accounts:
+                accounts[account_id] = Account(account_id, "", AccountState.HALTED)
+            apply.apply(book, accounts[account_id], event)
+            accounts[account_id].seq += 1
+        return book
+
+
+def moved_by_fills(desk: Desk, account_id: str = ACCOUNT) -> None:
+    """Check that positions, cash and orders tell of the same trades, whatever happened."""
+    one = desk.book.state.accounts[account_id]
+    closed = [o for o in desk.book.state.closed.values() if o.account_id == account_id]
+    orders = [*one.open.values(), *closed]
+    lots: dict[str, int] = {}
+    spent: dict[str, int] = {}
+    fees: dict[str, int] = {}
+    for order in orders:
+        assert order.cum_lots == sum(lots for lots, _ in order.fills.values())
+        assert order.cost == sum(lots * ticks for lots, ticks in order.fills.values())
+        units = desk.book.units.get(order.symbol)
+        if units is None:
+            continue
+        base, quote = units.instrument.base, units.instrument.quote
+        lots[base] = lots.get(base, 0) + order.sign * order.cum_lots * units.lot_units
+        spent[quote] = spent.get(quote, 0) + order.sign * order.cost * units.tick_lot_units
+        fees[quote] = fees.get(quote, 0) + order.fee
+    for asset, balance in one.balances.items():
+        assert balance.venue == spent.get(asset, 0) - lots.get(asset, 0)
+        assert balance.fees == fees.get(asset, 0)
+    for symbol, position in one.positions.items():
+        own = [o for o in orders if o.symbol == symbol]
+        assert position.net_lots == sum(o.sign * o.cum_lots for o in own)
+        assert position.cost - position.realized == sum(o.sign * o.cost for o in own)
