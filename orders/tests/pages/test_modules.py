@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from oms_project.adapters.ids import seeded
 from orders.pages import filters
-from orders.tests.pages.conftest import Watched
+from orders.tests.pages.conftest import watch
 
 pytestmark = pytest.mark.browser
 CASES = 300
@@ -23,11 +23,14 @@ BTC = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def page(watched: Watched) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def page(chromium: Browser, mock_server: str, session: dict[str, object]) -> Iterator[Page]:
     """A page of the product's origin, from which its modules can be imported."""
+    context = chromium.new_context(storage_state=session)
+    watched = watch(context, mock_server)
     yield watched.open("/orders/")
     assert watched.found() == []
+    context.close()
 
 
 def run(page: Page, module: str, calls: list[list[Any]]) -> list[Any]:
