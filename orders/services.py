@@ -159,10 +159,64 @@ class Gateway:
                 return _new_row(command.account_id, order, envelope)
         return None
 
+    def differences(self, submission: Submission, stored: ClaimState) -> list[str]:
+        """Return JSON pointers to what differs from the request that used the key first.
+
+        [] if that one cannot be read any more.
+        """
+        if not stored.done:
+            return []
+        try:
+            records = self._log.read(Topic.COMMANDS, stored.partition, stored.offset, 1)
+        except GapError:
+            return []
+        first, again = (_command_in(value) for value in (records[0].value, submission.record.value))
+        if isinstance(first, commands.PlaceOrders) and isinstance(again, commands.PlaceOrders):
+            alone = submission.claim.endpoint == "orders"
+            return _differing_orders(first, again, alone=alone)
+        return [
+            f"/{name}"
+            for name in ("order_ids", "symbol", "side")
+            if getattr(first, name, None) != getattr(again, name, None)
+        ]
+
     def forget_claims(self, days: int) -> int:
         """Forget claims older than *days*; return how many (at most FORGET_AT_ONCE)."""
         before_ms = self._clock.now_ns() // NS_PER_MS - days * 86_400_000
         return self.intake.forget(before_ms, FORGET_AT_ONCE)
+
+
+_NAMES: Final = {
+    "client_order_id": "client_order_id",
+    "symbol": "symbol",
+    "side": "side",
+    "type": "type",
+    "time_in_force": "time_in_force",
+    "lots": "quantity",
+    "ticks": "price",
+}
+"""What the API calls the fields of a NewOrder."""
+
+
+def _command_in(value: bytes) -> commands.Command:
+    envelope = wire.open_envelope(value, commands.SCHEMA)
+    return wire.read_body(commands.decoder, envelope)
+
+
+def _differing_orders(
+    first: commands.PlaceOrders, again: commands.PlaceOrders, *, alone: bool
+) -> list[str]:
+    found = ["/mode"] if first.atomic != again.atomic else []
+    if len(first.orders) != len(again.orders):
+        found.append("/orders")
+    for index, (one, other) in enumerate(zip(first.orders, again.orders, strict=False)):
+        at = "" if alone else f"/orders/{index}"
+        found += [
+            f"{at}/{name}"
+            for field, name in _NAMES.items()
+            if getattr(one, field) != getattr(other, field)
+        ]
+    return found
 
 
 def _just(partition: int) -> tuple[int, int]:

@@ -103,6 +103,7 @@ CODES: Final[Mapping[str, Code]] = MappingProxyType({row.code: row for row in TA
 ENTRY_CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "required": "The field is missing",
+        "differs": "The value is not that of the key's first request",
         "unknown_field": "There is no such field",
         "wrong_type": "The value has the wrong type",
         "not_a_choice": "The value is none of those allowed",

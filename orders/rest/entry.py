@@ -27,6 +27,8 @@ ACCEPTED: Final = 202
 WAIT_S_MAX: Final = 10.0
 WAIT_POLL_S: Final = 0.01
 
+REUSED: Final = Problem("idempotency_key_reused", "Use a new key for another request.")
+
 _encode = msgspec.json.Encoder().encode
 Headers = Mapping[bytes, bytes]
 
@@ -207,7 +209,7 @@ def told(plan: Plan, state: ClaimState) -> Answer | Problem:
         metrics.ORDERS_ACCEPTED.inc(plan.orders)
         return Answer(ACCEPTED, plan.body_of(state.claim.ids_base), {})
     if state.claim.fingerprint != claim.fingerprint:
-        return Problem("idempotency_key_reused", "Use a new key for another request.")
+        return REUSED
     if not state.done:
         return Problem("idempotency_in_flight", headers={"Retry-After": "1"})
     metrics.ORDERS_REPLAYED.inc()
@@ -215,6 +217,16 @@ def told(plan: Plan, state: ClaimState) -> Answer | Problem:
     if state.answer is not None:
         return Answer(state.answer[0], state.answer[1], replayed)
     return Answer(ACCEPTED, plan.body_of(state.claim.ids_base), replayed)
+
+
+def reused(gateway: Gateway, plan: Plan, state: ClaimState) -> Problem:
+    """Return REUSED naming what differs from the key's first request. Reads the log."""
+    pointers = gateway.differences(plan.submission, state)
+    if not pointers:
+        return REUSED
+    detail = f"It differs in {', '.join(pointers[:5])}. Use a new key for another request."
+    entries = tuple(Entry(pointer, "differs") for pointer in pointers)
+    return msgspec.structs.replace(REUSED, detail=detail, errors=entries)
 
 
 def failed(error: Exception) -> Problem:

@@ -123,6 +123,8 @@ def answered(request: Request, planner: Planner, *arguments: Any) -> HttpRespons
     except TransportError as error:
         return _response(entry.failed(error))
     answer = entry.told(plan, state)
+    if answer is entry.REUSED:
+        answer = entry.reused(gateway, plan, state)
     wait_s = entry.wait_of(headers)
     if wait_s and state.fresh and plan.order_id_of is not None and isinstance(answer, Answer):
         order_id = plan.order_id_of(state.claim.ids_base)

@@ -111,6 +111,8 @@ async def _answer(
     except TransportError as error:
         return entry.failed(error)
     answer = entry.told(plan, state)
+    if answer is entry.REUSED:
+        return await sync_to_async(entry.reused, thread_sensitive=False)(gateway, plan, state)
     wait_s = entry.wait_of(headers)
     if wait_s and state.fresh and plan.order_id_of is not None and isinstance(answer, Answer):
         order_id = plan.order_id_of(state.claim.ids_base)
