@@ -116,6 +116,7 @@ class _Body:
 
 async def answer(scope: Scope, send: Send, problem: Problem) -> None:
     """Send *problem* and close the connection: the rest of the request was not read."""
+    metrics.REQUESTS_REFUSED.labels(problem.code).inc()
     headers = dict(scope["headers"])
     request_id = request_ids.choose(headers.get(b"x-request-id"))
     path = scope["path"]

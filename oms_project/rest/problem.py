@@ -20,6 +20,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from oms_project import metrics
 from oms_project.access.errors import AccessError
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.rest import pages
@@ -209,7 +210,8 @@ def request_id_of(request: HttpRequest) -> str:
 
 
 def to_http(problem: Problem, request: HttpRequest) -> HttpResponse:
-    """Return the problem as Django's answer to *request*."""
+    """Return the problem as Django's answer to *request*, and count it."""
+    metrics.REQUESTS_REFUSED.labels(problem.code).inc()
     body = problem.to_bytes(request.path, request_id_of(request))
     answer = HttpResponse(body, status=problem.status, content_type=CONTENT_TYPE)
     for name, value in problem.headers.items():
