@@ -166,11 +166,22 @@ def _lag() -> Mapping[str, Any]:
     return {"projector": projector_lags(), "engine": engine_lags()}
 
 
+def _integrity() -> Mapping[str, Any]:
+    """The newest result of the check of the books; that there is none yet is no failure."""
+    result = wiring.integrity()
+    if result is None:
+        return {"checked": False}
+    if not result.good:
+        raise LookupError(f"{len(result.breaches)} breaches, first: {result.breaches[0]}")
+    age_s = (SystemClock.now_ns() - result.at_ns) // NS_PER_S
+    return {"checked": True, "age_s": age_s, "concerns": len(result.concerns)}
+
+
 def _checks() -> Checks:
     required: dict[str, Check] = {"database": _database, "log": _log, "store": _store}
     if settings.ENV.redis_url:
         required["redis"] = _redis
-    return Checks(required, {"prices": _prices, "lag": _lag})
+    return Checks(required, {"prices": _prices, "lag": _lag, "integrity": _integrity})
 
 
 CHECKS: Final = _checks()

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=T
 PUBLIC: Final = "public"
 MEMBER: Final = "member"  # of the account, or of the order's
 ANYBODY: Final = "anybody logged in"
+WATCHERS: Final = ("risk_officer", "operator")  # by desk role, whatever their memberships
 ELSEWHERE: Final = "tested with its pages"
 
 RULES: Final = {
@@ -52,6 +53,7 @@ RULES: Final = {
     "account-positions": MEMBER,
     "account-balances": MEMBER,
     "account-fills": MEMBER,
+    "integrity": WATCHERS,
 }
 WRITES: Final = {"auth-login", "auth-refresh", "auth-logout", "orders-batch", "orders-cancel",
                  "order-cancel"}  # fmt: skip
@@ -137,6 +139,9 @@ def test_the_matrix() -> None:
                     ), where  # fmt: skip
                 elif rule == MEMBER and (whose != "own" or token == desks.outsider):
                     assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), where
+                elif rule == WATCHERS:
+                    expected = 200 if caller.startswith(WATCHERS) else 403
+                    assert answer.status_code == expected, where
                 elif rule == MEMBER and name not in WRITES:
                     assert answer.status_code == 200, where
                 body = json.loads(answer.content) if answer.status_code >= 400 else {}

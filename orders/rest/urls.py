@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.rest import account_views, entry_views, views
+from orders.rest import account_views, entry_views, operator_views, views
 
 urlpatterns = [
     path("orders", entry_views.OrdersView.as_view(), name="orders"),
@@ -29,5 +29,6 @@ urlpatterns = [
         account_views.AccountFillsView.as_view(),
         name="account-fills",
     ),
+    path("integrity", operator_views.IntegrityView.as_view(), name="integrity"),
     path("meta/order-states", views.OrderStatesView.as_view(), name="meta-order-states"),
 ]
