@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
@@ -76,7 +74,8 @@ class Pages:
         instrument = instruments.get(symbol)
         if instrument is None:
             raise Http404
-        request.session["symbol"] = symbol
+        if request.session.get("symbol") != symbol:
+            request.session["symbol"] = symbol
         frame = self._frame(request)
         account = frame["account"]
         places = shapes.places(instruments)
@@ -145,8 +144,9 @@ class Pages:
         answer: Answer = self._desk.cancel(request, order_id, key)
         if answer.status == 404:
             raise Http404
-        problem = "" if answer.status < 300 else f"?{urlencode({'problem': answer.body['detail']})}"
-        return redirect(reverse("order", args=(order_id,)) + problem)
+        if answer.status >= 300:
+            request.session["problem"] = answer.body["detail"]  # shown once, by the next page
+        return redirect("order", order_id)
 
     # ------------------------------------------------------------------ orders
     def _orders(self, request: HttpRequest) -> HttpResponse:
@@ -195,7 +195,7 @@ class Pages:
             "events": shapes.told(self._desk.events(request, order_id), order),
             "may_trade": bool(mine) and mine[0]["role"] == "trader",
             "key": self._desk.new_key(),
-            "problem": request.GET.get("problem", "")[:300],
+            "problem": request.session.pop("problem", ""),
             "boot": {"account": order["account_id"], "order_id": order_id},
         }
         part = "orders/order_body.html" if getattr(request, "htmx", None) else "orders/order.html"

@@ -20,7 +20,7 @@ export class Toasts {
     if (old) this.drop(key, old);
     const close = h("button", { type: "button", class: "close", "aria-label": `Dismiss: ${title}` }, "×");
     const body = h(href ? "a" : "div", { class: "body", href }, h("strong", {}, title), h("span", {}, text));
-    const box = h("div", { class: `toast ${kind}`, role: kind === "bad" ? "alert" : "status" }, body, close);
+    const box = h("div", { class: `toast ${kind}`, role: kind === "bad" && "alert" }, body, close);
     close.addEventListener("click", () => this.drop(key, box));
     this.region.append(box);
     this.byKey.set(key, box);

@@ -3,12 +3,13 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from oms_project.kernel.words import Role
 from orders import wiring
 from orders.domain import events as e
-from orders.tests.world import World, accepted, canceled, new_id, publish, routed
+from orders.tests.world import World, accepted, canceled, fill, new_id, publish, routed
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"])
 FORM = {
@@ -151,7 +152,7 @@ def test_form_order_is_durable_and_its_key_makes_it_once(desk: Desk) -> None:
     assert "Accepted, not decided yet" in desk.page(targets.pop())
     changed = desk.client.post("/trade/BTC-USD/orders/", {**form, "quantity": "0.6"})
     assert changed.status_code == 422
-    assert "new key" in changed.content.decode()
+    assert form["idempotency_key"] not in changed.content.decode(), "the next try is another order"
 
 
 def test_form_refusals_stand_on_their_fields(desk: Desk) -> None:
@@ -200,6 +201,25 @@ def test_wrong_password_is_told_the_same_way(desk: Desk, name: str) -> None:
     answer = client.post("/login/", {"username": name, "password": "wrong"})
     assert answer.status_code == 200
     assert "do not match" in answer.content.decode()
+
+
+def test_guessing_is_stopped_with_a_page(desk: Desk) -> None:
+    client, tried = Client(), {"username": "ann", "password": "wrong"}
+    answers = [client.post("/login/", tried) for _ in range(settings.AXES_FAILURE_LIMIT)]
+    assert answers[0].status_code == 200
+    assert answers[-1].status_code == 429
+    assert "Too many attempts" in answers[-1].content.decode()
+
+
+def test_a_cancel_that_comes_too_late_is_told_once(desk: Desk) -> None:
+    order = routed()
+    desk.world.tell(desk.mine, order)
+    path = f"/orders/{order.order_id}/"
+    form = {"csrfmiddlewaretoken": desk.token(desk.page(path)), "idempotency_key": new_id()}
+    desk.world.tell(desk.mine, *fill(order, order.lots))
+    assert desk.client.post(f"{path}cancel/", form).status_code == 302
+    assert "The order is FILLED" in desk.page(path)
+    assert "The order is FILLED" not in desk.page(path)
 
 
 def test_demo_logins_are_told_only_where_the_demo_was_seeded(desk: Desk) -> None:
