@@ -1,8 +1,11 @@
-"""The frame as a Django app: its management commands, and Celery once Django is ready."""
+"""The frame as a Django app: its management commands, and what every process does at its start."""
 
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from oms_project.adapters import crash
 
 
 class FrameConfig(AppConfig):
@@ -11,4 +14,6 @@ class FrameConfig(AppConfig):
     verbose_name = "Crypto OMS"
 
     def ready(self) -> None:
+        """Load Celery's tasks; arm the crash point of OMS_CRASH, if a test asks for one."""
+        crash.arm(settings.ENV.crash)
         import_module("oms_project.celery")

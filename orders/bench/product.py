@@ -54,8 +54,8 @@ class Product:
         self._clock = SystemClock()
         self._pause = threading.Event()
 
-    def start(self, *roles: str) -> None:
-        """Start the named roles, or all that do not run."""
+    def start(self, *roles: str, **changes: str) -> None:
+        """Start the named roles, or all that do not run; *changes*: to their environment."""
         for role in roles or tuple(self.commands):
             process = self.processes.get(role)
             if process is not None and process.poll() is None:
@@ -63,7 +63,7 @@ class Product:
             with (self._logs / f"{role}.log").open("ab") as log:
                 self.processes[role] = subprocess.Popen(
                     self.commands[role], stdout=log, stderr=log, cwd=settings.BASE_DIR,
-                    env=env.child(),
+                    env=env.child(**changes),
                 )  # fmt: skip
 
     def kill(self, role: str) -> None:

@@ -1,0 +1,149 @@
+"""What the product holds in the end, read from its store and its logs. Judged elsewhere."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from oms_project.adapters.loop import DeadLetter
+from oms_project.kernel import wire
+from oms_project.kernel.ports import FillRow, Log, OrderQuery, OrderRow, OrderStore
+from oms_project.kernel.words import Topic
+from orders import replay
+from orders.bench import verify
+from orders.domain import events
+
+PAGE: Final = 500
+POISON: Final = b"poison "
+"""How the bytes begin that the faults put into the log for nobody to read."""
+_letters = msgspec.msgpack.Decoder(DeadLetter)
+
+
+class Stretch(msgspec.Struct):
+    """The stored events of one command: seqs first..last of the account's stream."""
+
+    first_seq: int
+    last_seq: int
+    offset: int
+    events: list[events.Event]
+
+
+class Truth(msgspec.Struct, kw_only=True):
+    """By account: orders, event stream, fills, what is wrong with its balances.
+
+    hash: of a replay of the whole log against the newest snapshots, "equal" or what is not;
+    undecided: what is behind the snapshots or not stored; poison_found: our poison among the dead
+    letters, as "topic/partition/offset"; set_aside: what is there besides.
+    """
+
+    orders: dict[str, list[OrderRow]]
+    streams: dict[str, list[Stretch]]
+    fills: dict[str, list[FillRow]]
+    books: dict[str, list[str]]
+    hash: str
+    undecided: list[str]
+    poison_found: set[str]
+    set_aside: list[str]
+    commands: int = 0
+
+
+def gather(store: OrderStore, log: Log, account_ids: Sequence[str]) -> Truth:
+    """Read everything there is of the accounts, and replay the log from its beginning."""
+    outcome = replay.run(log, store, log.partitions)
+    poison_found, set_aside = _dead_letters(log)
+    orders = {account_id: _orders(store, account_id) for account_id in account_ids}
+    details = list(outcome.details)
+    if outcome.compared != log.partitions:
+        details.append(f"{outcome.compared} of {log.partitions} partitions were compared")
+    return Truth(
+        orders=orders,
+        streams={account_id: _stream(store, account_id) for account_id in account_ids},
+        fills={account_id: _fills(store, account_id) for account_id in account_ids},
+        books={
+            account_id: list(verify.books(store, account_id, signed_lots(rows)))
+            for account_id, rows in orders.items()
+        },
+        hash="equal" if outcome.equal and not details else "; ".join(details),
+        undecided=_undecided(store, log),
+        poison_found=poison_found,
+        set_aside=set_aside,
+        commands=outcome.commands,
+    )
+
+
+def signed_lots(rows: Sequence[OrderRow]) -> Counter[str]:
+    """Return symbol -> lots bought less lots sold."""
+    found: Counter[str] = Counter()
+    for row in rows:
+        found[row.symbol] += row.cum_lots if row.side == "buy" else -row.cum_lots
+    return found
+
+
+def _orders(store: OrderStore, account_id: str) -> list[OrderRow]:
+    found: list[OrderRow] = []
+    before_id: str | None = None
+    while True:
+        page = store.find(OrderQuery(account_ids=(account_id,), before_id=before_id, limit=PAGE))
+        found += page
+        if len(page) < PAGE:
+            return found
+        before_id = page[-1].order_id
+
+
+def _fills(store: OrderStore, account_id: str) -> list[FillRow]:
+    found: list[FillRow] = []
+    before: tuple[int, str, int] | None = None
+    while True:
+        page = store.fills((account_id,), before=before, limit=PAGE)
+        found += page
+        if len(page) < PAGE:
+            return found
+        before = (page[-1].at_ns, page[-1].account_id, page[-1].seq)
+
+
+def _stream(store: OrderStore, account_id: str) -> list[Stretch]:
+    found: list[Stretch] = []
+    after = 0
+    while True:
+        page = store.chunks(account_id, after + 1, PAGE)
+        for chunk in page:
+            envelope = wire.open_envelope(chunk.body, events.SCHEMA)
+            batch = wire.read_body(events.decoder, envelope)
+            found.append(Stretch(chunk.first_seq, chunk.last_seq, chunk.offset, batch.events))
+        if len(page) < PAGE:
+            return found
+        after = page[-1].last_seq
+
+
+def _undecided(store: OrderStore, log: Log) -> list[str]:
+    """Return what the newest snapshots and the projection do not cover."""
+    found = []
+    for partition in range(log.partitions):
+        progress = store.progress(partition)
+        snapshot = store.load_snapshot(partition)
+        covered = snapshot.offset if snapshot is not None else 0
+        if covered <= progress.last_command:
+            found.append(f"partition {partition}: snapshot at {covered}, {progress} stored")
+        end = log.end_offset(Topic.EVENTS, partition)
+        if end != progress.next_offset:
+            found.append(f"partition {partition}: {end} events, {progress.next_offset} stored")
+    return found
+
+
+def _dead_letters(log: Log) -> tuple[set[str], list[str]]:
+    """Return the ids of our own poison among the dead letters, and everything else that is there."""
+    ours: set[str] = set()
+    others: list[str] = []
+    for partition in range(log.partitions):
+        offset = log.first_offset(Topic.DEADLETTER, partition)
+        while records := log.read(Topic.DEADLETTER, partition, offset, PAGE):
+            offset = records[-1].offset + 1
+            for record in records:
+                envelope = wire.open_envelope(record.value, "deadletter")
+                letter = wire.read_body(_letters, envelope)
+                if letter.value.startswith(POISON):
+                    ours.add(envelope.id)
+                else:
+                    others.append(f"{envelope.id}: {letter.error} {letter.reason}")
+    return ours, others
