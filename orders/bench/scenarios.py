@@ -14,7 +14,7 @@ from oms_project.kernel.words import Topic
 from oms_project.management.commands import up
 from orders import replay as replay_log
 from orders import wiring
-from orders.bench import client, verify, workload
+from orders.bench import against, client, verify, workload
 from orders.bench.product import Product, free_port, own_cpu_us
 from orders.bench.result import Result, percentiles
 
@@ -46,12 +46,12 @@ def product(accounts: int) -> Iterator[tuple[Product, list[str], str, dict[str, 
     running.start()
     try:
         running.wait_ready()
-        yield running, account_ids, token, _prices()
+        yield running, account_ids, token, last_prices()
     finally:
         running.stop()
 
 
-def _prices() -> dict[str, str]:
+def last_prices() -> dict[str, str]:
     """Wait until every symbol has a price and return them."""
     pause = threading.Event()
     for _ in range(300):
@@ -126,7 +126,11 @@ def batch(*, seconds: int, size: int, connections: int, accounts: int, rate_gues
         took_s = (ended_ns - begun_ns) / NS_PER_S
         cpu = {role: round((after[role] - before[role]) / max(1, count), 2) for role in after}
         cpu["client"] = round(own / max(1, count), 2)
+        yardstick = against.baseline(orders.singles(20_000, account_ids, token), account_ids)
+        per_s = count / took_s
         return Result(
+            baseline=yardstick,
+            ratio=round(per_s / yardstick, 1),
             scenario="batch", orders=count, seconds=round(took_s, 2),
             orders_per_s=round(count / took_s, 1), errors=len(failures),
             verified=verdict.right and not failures, statuses=verdict.statuses,
@@ -183,7 +187,10 @@ def single(*, seconds: int, rate: int, connections: int, accounts: int) -> Resul
         took_s = (sent_ns - begun_ns) / NS_PER_S
         cpu = {role: round((after[role] - before[role]) / max(1, done), 2) for role in after}
         cpu["client"] = round(own / max(1, done), 2)
+        yardstick = against.baseline(requests[:20_000], account_ids)
         return Result(
+            baseline=yardstick,
+            ratio=round(done / took_s / yardstick, 1),
             scenario="single" if rate else "single --max", orders=done, seconds=round(took_s, 2),
             orders_per_s=round(done / took_s, 1), errors=len(failures),
             verified=verdict.right and not failures, statuses=verdict.statuses, wrong=verdict.wrong,
