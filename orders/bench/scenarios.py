@@ -46,12 +46,12 @@ def product(accounts: int) -> Iterator[tuple[Product, list[str], str, dict[str, 
     running.start()
     try:
         running.wait_ready()
-        yield running, account_ids, token, lastlast_prices()
+        yield running, account_ids, token, last_prices()
     finally:
         running.stop()
 
 
-def lastlast_prices() -> dict[str, str]:
+def last_prices() -> dict[str, str]:
     """Wait until every symbol has a price and return them."""
     pause = threading.Event()
     for _ in range(300):
