@@ -138,7 +138,7 @@ def plan_cancel(
     gateway: Gateway, principal: Principal, headers: Headers, body: bytes, order_id: str
 ) -> Plan | Answer | Problem:
     """POST /api/orders/{id}/cancel. An order that is canceled already is answered as such."""
-    key = _key(headers)
+    key = _key(headers, bare=not body)
     if isinstance(key, Problem):
         return key
     if body.strip() not in (b"", b"{}"):
@@ -247,8 +247,10 @@ def wait_of(headers: Headers) -> float:
     return 0.0
 
 
-def _key(headers: Headers) -> str | Problem:
-    wrong = strict_json.check_headers(headers)
+def _key(headers: Headers, *, bare: bool = False) -> str | Problem:
+    """Return the idempotency key. bare: there is no body, so it needs no Content-Type."""
+    check = strict_json.check_accept if bare else strict_json.check_headers
+    wrong = check(headers)
     return wrong if wrong is not None else strict_json.check_idempotency_key(headers)
 
 
