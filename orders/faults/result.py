@@ -9,6 +9,7 @@ from rich.table import Table
 from orders.faults.chaos import Outage
 
 ANSWER_MS_MAX: Final = 10_000
+SHOWN_MAX: Final = 12
 LINE: Final = (
     "kills", "acked", "unknown", "retried", "lost", "doubled", "illegal", "gaps", "books",
     "differing", "unresolved", "hash", "seed",
@@ -80,6 +81,8 @@ def show(result: Result, *, as_json: bool) -> None:
         if value in (None, {}, [], "") or name in ("backend", "command"):
             continue
         bad = name == "wrong" or (name == "right" and value is False)
+        if name == "wrong":
+            value = value[:SHOWN_MAX]
         table.add_row(name, _text(value), style="red" if bad else "")
     console.print(table)
     console.out(result.line(), highlight=False)
