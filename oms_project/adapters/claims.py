@@ -80,6 +80,10 @@ class SqlIdempotencyStore:
                 (status, body, *_key(claim)),
             )
 
+    def find(self, account_id: str, endpoint: str, key: str) -> ClaimState | None:
+        with _reading() as cursor:
+            return _find(cursor, [(account_id, endpoint, key)]).get((account_id, endpoint, key))
+
     def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
         with _reading() as cursor:
             cursor.execute(f"{_SELECT} WHERE ids_base = %s", (ids_base,))

@@ -55,6 +55,7 @@ class ClaimedIntake:
         self._log = log
         self._clock = clock
         self._topic = topic
+        self.find = claims.find
         self.find_by_ids_base = claims.find_by_ids_base
         self.settle = claims.settle
         self.forget = claims.forget

@@ -255,6 +255,11 @@ class MemoryIdempotencyStore:
                     answer=(status, body),
                 )
 
+    def find(self, account_id: str, endpoint: str, key: str) -> ClaimState | None:
+        self.ping()
+        with self._lock:
+            return self._states.get((account_id, endpoint, key))
+
     def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
         self.ping()
         with self._lock:

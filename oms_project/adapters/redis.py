@@ -65,6 +65,7 @@ class RedisIdempotencyCopy:
             socket_connect_timeout=WAIT_S_MAX,
             retry=Retry(NoBackoff(), 0),
         )
+        self.find = inner.find
         self.find_by_ids_base = inner.find_by_ids_base
         self.forget = inner.forget
         self.done = inner.done  # an answer may still come: nothing to copy yet

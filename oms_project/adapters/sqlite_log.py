@@ -44,6 +44,7 @@ _CLAIM_COLUMNS = (
     "account_id, endpoint, key, fingerprint, ids_base, at_ms, partition, offset, "
     "answer_status, answer_body"
 )
+_BY_KEY = f"SELECT {_CLAIM_COLUMNS} FROM claims WHERE account_id = ? AND endpoint = ? AND key = ?"
 
 
 class _TopicFile:
@@ -184,9 +185,7 @@ class SqliteLog:
         crash("log.after_commit")
         return offsets
 
-    def read(
-        self, topic: str, partition: int, offset: int, records_max: int
-    ) -> list[StoredRecord]:
+    def read(self, topic: str, partition: int, offset: int, records_max: int) -> list[StoredRecord]:
         low = partition << PARTITION_BITS
         rows = self.file(topic).fetch(
             "SELECT id, key, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
@@ -355,9 +354,12 @@ class SqliteIntake:
         connection.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
         return states
 
+    def find(self, account_id: str, endpoint: str, key: str) -> ClaimState | None:
+        rows = self._file.fetch(_BY_KEY, account_id, endpoint, key)
+        return _state(rows[0]) if rows else None
+
     def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
-        sql = f"SELECT {_CLAIM_COLUMNS} FROM claims WHERE ids_base = ?"
-        rows = self._file.fetch(sql, ids_base)
+        rows = self._file.fetch(f"SELECT {_CLAIM_COLUMNS} FROM claims WHERE ids_base = ?", ids_base)
         return _state(rows[0]) if rows else None
 
     def settle(self, claim: Claim, status: int, body: bytes) -> None:
@@ -384,8 +386,7 @@ def _time_prefix(at_ms: int) -> str:
 
 
 def _stored_claim(connection: sqlite3.Connection, claim: Claim) -> ClaimState:
-    sql = f"SELECT {_CLAIM_COLUMNS} FROM claims WHERE account_id = ? AND endpoint = ? AND key = ?"
-    row = connection.execute(sql, (claim.account_id, claim.endpoint, claim.key)).fetchone()
+    row = connection.execute(_BY_KEY, (claim.account_id, claim.endpoint, claim.key)).fetchone()
     if row is None:  # INSERT OR IGNORE also ignores a second ids_base: a hash collision
         raise TransportError("log", "two keys made the same ids; use another key")
     return _state(row)

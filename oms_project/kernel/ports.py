@@ -157,6 +157,9 @@ class IdempotencyStore(Protocol):
     def settle(self, claim: Claim, status: int, body: bytes) -> None:
         """Keep the answer that was given, to be given again byte for byte. The first one stays."""
 
+    def find(self, account_id: str, endpoint: str, key: str) -> ClaimState | None:
+        """Return the claim of a key, or None: nothing is claimed by asking."""
+
     def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
         """Return the claim whose ids start with *ids_base*, or None."""
 
@@ -178,6 +181,9 @@ class Intake(Protocol):
         was driven on here). done=False: another request with this key is in flight.
         An item is an exception (TransportError, UnknownOutcomeError) if that one failed.
         """
+
+    def find(self, account_id: str, endpoint: str, key: str) -> ClaimState | None:
+        """As IdempotencyStore: for answering a repeated request as the first time."""
 
     def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
         """As IdempotencyStore: for reading an order that is not projected yet."""

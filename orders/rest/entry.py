@@ -154,9 +154,10 @@ def plan_cancel(
     refused = _may_trade(principal, row.account_id)
     if refused is not None:
         return refused
-    if row.status is Status.CANCELED:
-        return Answer(ACCEPTED, _encode(CancelAck(row.status, order_id)), {})
-    if row.status in CLOSED:
+    if row.status in CLOSED and gateway.intake.find(row.account_id, "cancel", key) is None:
+        # Not asked before under this key: else the answer is what it was the first time.
+        if row.status is Status.CANCELED:
+            return Answer(ACCEPTED, _encode(CancelAck(row.status, order_id)), {})
         return Problem("invalid_state_transition", f"The order is {row.status}.")
     submission = gateway.cancel(
         row.account_id, (order_id,), endpoint="cancel", key=key, canonical=order_id.encode(),

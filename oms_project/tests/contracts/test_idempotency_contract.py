@@ -87,6 +87,16 @@ def test_it_is_found_by_its_ids(case: ClaimsCase) -> None:
     assert case.store.find_by_ids_base(a_claim("other").ids_base) is None
 
 
+def test_it_is_found_by_its_key(case: ClaimsCase) -> None:
+    """Asking claims nothing."""
+    claim = a_claim()
+    assert case.store.find(claim.account_id, claim.endpoint, claim.key) is None
+    assert claim_one(case, claim).fresh
+    found = case.store.find(claim.account_id, claim.endpoint, claim.key)
+    assert found == ClaimState(claim, False, False, -1, -1)
+    assert case.store.find(claim.account_id, "other", claim.key) is None
+
+
 def test_forget_takes_the_old_that_are_done(case: ClaimsCase) -> None:
     """A claim in flight stays however old: its record may still be driven on."""
     old, open_, young = a_claim("old"), a_claim("open"), a_claim("young", at_ms=AT_MS + 1_000)

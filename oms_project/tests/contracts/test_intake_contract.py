@@ -119,6 +119,19 @@ def test_it_is_found_by_its_ids(case: IntakeCase) -> None:
     assert case.intake.find_by_ids_base(a_submission("other").claim.ids_base) is None
 
 
+def test_it_is_found_by_its_key(case: IntakeCase) -> None:
+    """Asking claims nothing: the first submission is still fresh."""
+    submission = a_submission()
+    claim = submission.claim
+    assert case.intake.find(claim.account_id, claim.endpoint, claim.key) is None
+    (state,) = commit(case, submission)
+    assert state.fresh
+    found = case.intake.find(claim.account_id, claim.endpoint, claim.key)
+    assert found is not None
+    assert (found.claim, found.fresh, found.done) == (claim, False, True)
+    assert case.intake.find(claim.account_id, "other", claim.key) is None
+
+
 def test_a_forgotten_key_is_new_again(case: IntakeCase) -> None:
     """Behind the retention, client_order_id is what still refuses."""
     commit(case, a_submission("old"), a_submission("young", at_ms=AT_MS + 1_000))
