@@ -1,0 +1,118 @@
+"""Records on the wire: what was sealed is read; whatever else is refused, never half read."""
+
+import contextlib
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oms_project.kernel import wire
+from oms_project.kernel.errors import BadRecordError, PoisonError
+from oms_project.tests.examples import examples
+
+
+class Note(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    text: str
+    lots: int = 0
+
+
+class Other(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    text: str
+
+
+decoder = msgspec.msgpack.Decoder(Note)
+SEALED = wire.seal("note", Note("hello", 5), id="id-1", at_ns=7, actor="ann", trace="00-ab")
+
+
+def read(value: bytes, schema: str = "note") -> Note:
+    return wire.read_body(decoder, wire.open_envelope(value, schema))
+
+
+def test_what_was_sealed_is_read() -> None:
+    envelope = wire.open_envelope(SEALED, "note")
+    assert (envelope.schema, envelope.version, envelope.id) == ("note", wire.VERSION, "id-1")
+    assert (envelope.at_ns, envelope.actor, envelope.trace) == (7, "ann", "00-ab")
+    assert wire.read_body(decoder, envelope) == Note("hello", 5)
+
+
+def test_bytes_are_the_same_for_the_same() -> None:
+    """A record written again after a crash is the same record."""
+    again = wire.seal("note", Note("hello", 5), id="id-1", at_ns=7, actor="ann", trace="00-ab")
+    assert again == SEALED
+
+
+def envelope_of(*fields: object) -> bytes:
+    return msgspec.msgpack.encode(fields)
+
+
+PIT = b"\x91" * 100_000 + b"\x00"
+GOOD = ("note", 1, "id", 7, "ann", "")
+GARBAGE = {
+    "nothing": b"",
+    "one byte": b"\xc1",
+    "text": b"hello",
+    "json": b'{"schema": "note"}',
+    "a number": envelope_of()[:0] + msgspec.msgpack.encode(7),
+    "a map": msgspec.msgpack.encode({"schema": "note"}),
+    "too short": envelope_of(*GOOD),
+    "wrong type of version": envelope_of("note", "1", *GOOD[2:], ["Note", "x"]),
+    "wrong type of time": envelope_of("note", 1, "id", 7.5, "ann", "", ["Note", "x"]),
+    "no time": envelope_of("note", 1, "id", None, "ann", "", ["Note", "x"]),
+    "another schema": envelope_of("prices", *GOOD[1:], ["Note", "x"]),
+    "no schema": envelope_of("", *GOOD[1:], ["Note", "x"]),
+    "newer version": envelope_of("note", wire.VERSION + 1, *GOOD[2:], ["Note", "x"]),
+    "cut off": SEALED[:-1],
+    "more behind it": SEALED + b"\x00",
+    "twice": SEALED * 2,
+    "body of another type": envelope_of(*GOOD, ["Other", "x"]),
+    "body without a tag": envelope_of(*GOOD, ["x"]),
+    "body of another shape": envelope_of(*GOOD, {"text": "x"}),
+    "body is nil": envelope_of(*GOOD, None),
+    "text for a number": envelope_of(*GOOD, ["Note", "x", "5"]),
+    "a number with a point": envelope_of(*GOOD, ["Note", "x", 5.5]),
+    "broken utf-8 in the envelope": b"\x97\xa4n\xffte" + SEALED[6:],
+    "broken utf-8 in the body": SEALED.replace(b"hello", b"h\xffllo"),
+    "a pit of lists": PIT,
+    "a pit of lists in the body": envelope_of(*GOOD, 0)[:-1] + PIT,
+}
+
+
+@pytest.mark.parametrize("value", GARBAGE.values(), ids=list(GARBAGE))
+def test_garbage_is_refused(value: bytes) -> None:
+    """As poison, so that it is set aside and the partition goes on."""
+    with pytest.raises(BadRecordError) as caught:
+        read(value)
+    assert isinstance(caught.value, PoisonError)
+
+
+def test_another_schema_is_named() -> None:
+    with pytest.raises(BadRecordError, match="'note', not 'command'"):
+        wire.open_envelope(SEALED, "command")
+
+
+def test_fields_added_behind_are_ignored() -> None:
+    """Written by newer code of the same version: additive only."""
+    assert read(envelope_of(*GOOD, ["Note", "x", 5, "new"], "new")) == Note("x", 5)
+
+
+def test_fields_not_there_yet_have_their_default() -> None:
+    """Written by older code."""
+    assert read(envelope_of(*GOOD, ["Note", "x"])) == Note("x", 0)
+
+
+@given(st.binary(max_size=60))
+@examples(200)
+def test_no_bytes_break_the_reader(value: bytes) -> None:
+    """Read, or refused: never another exception."""
+    with pytest.raises(BadRecordError):
+        read(value)
+
+
+@given(st.integers(0, len(SEALED) - 1), st.integers(0, 255))
+@examples(200)
+def test_no_flipped_byte_breaks_the_reader(at: int, byte: int) -> None:
+    """One byte is another: still a note, or refused."""
+    value = SEALED[:at] + bytes([byte]) + SEALED[at + 1 :]
+    with contextlib.suppress(BadRecordError):
+        assert isinstance(read(value), Note)

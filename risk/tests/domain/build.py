@@ -1,0 +1,51 @@
+"""Builders of the risk law's tests: a check that passes, to be spoiled one field at a time."""
+
+from typing import Any
+
+import msgspec
+
+from marketdata.domain.instrument import Instrument, Units
+from marketdata.domain.mark import Mark
+from oms_project.kernel.words import AccountState
+from risk.domain.limits import Limits
+from risk.domain.rules import Check
+
+NOW_NS = 1_790_000_000_000_000_000
+AGE_MAX_NS = 5_000_000_000
+TICKS = 10_000
+PLENTY = 10**15
+
+
+def an_instrument(**changes: Any) -> Instrument:
+    """One lot at one tick is worth 100 smallest units; one lot is 10,000."""
+    made = Instrument(
+        symbol="BTC-USD", base="BTC", quote="USD", tick_size="0.01", lot_size="0.0001",
+        quantity_min_lots=2, quantity_max_lots=1_000, notional_min=4_000_000,
+        notional_max=500_000_000,
+    )  # fmt: skip
+    return msgspec.structs.replace(made, **changes)
+
+
+def a_mark(ticks: int = TICKS, age_ns: int = 0) -> Mark:
+    return Mark("BTC-USD", ticks, ticks - 1, ticks + 1, NOW_NS - age_ns)
+
+
+def a_check(**changes: Any) -> Check:
+    """Return a limit order to buy 10 lots at the mark that every rule lets pass.
+
+    *changes*: fields of Check; instrument: an Instrument, None for an unknown symbol;
+    reducible: lots that an order of this side may reduce.
+    """
+    values: dict[str, Any] = {
+        "account_state": AccountState.ACTIVE, "free": PLENTY, "limits": Limits(), "lots": 10,
+        "mark": a_mark(), "now_ns": NOW_NS, "open_orders": 0, "sign": 1, "ticks": TICKS,
+        "instrument": an_instrument(), "reducible": 0,
+    } | changes  # fmt: skip
+    instrument = values.pop("instrument")
+    reducible = values.pop("reducible")
+    check = Check()
+    check.units = Units(instrument) if instrument is not None else None
+    check.reducible_lots = lambda: reducible
+    for name, value in values.items():
+        setattr(check, name, value)
+    return check
