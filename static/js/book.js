@@ -2,7 +2,7 @@
  * The order book of one symbol: a snapshot, then deltas that must follow each other without a gap.
  */
 
-import { add, permille, toScaled } from "./decimal.js";
+import { fromScaled, toScaled } from "./decimal.js";
 
 export class Book {
   /** places: {price, size} decimals of the instrument. */
@@ -37,32 +37,29 @@ export class Book {
     const book = this.sides[side];
     for (const [price, size] of levels) {
       const key = toScaled(price, this.places.price);
-      if (toScaled(size, this.places.size) === 0n) book.delete(key);
-      else book.set(key, [price, size]);
+      const amount = toScaled(size, this.places.size);
+      if (amount === 0n) book.delete(key);
+      else book.set(key, { price, size, amount });
     }
   }
 
-  /** Return up to count levels, best first: [price, size, running total]. */
+  /** Return up to count levels, best first: {price, size, total, sum}; sum is the total, scaled. */
   levels(side, count) {
     const way = side === "bids" ? 1 : -1;
     const keys = [...this.sides[side].keys()].sort((a, b) => (a < b ? way : a > b ? -way : 0));
-    let total = "0";
+    let sum = 0n;
     return keys.slice(0, count).map((key) => {
-      const [price, size] = this.sides[side].get(key);
-      total = add(total, size);
-      return { price, size, total };
+      const { price, size, amount } = this.sides[side].get(key);
+      sum += amount;
+      return { price, size, total: fromScaled(sum, this.places.size), sum };
     });
-  }
-
-  best(side) {
-    return this.levels(side, 1)[0]?.price ?? null;
   }
 }
 
 /** Add each level's share of the deepest total, in thousandths, for the bars. */
 export function withBars(bids, asks) {
-  const deepest = [bids.at(-1)?.total ?? "0", asks.at(-1)?.total ?? "0"];
-  const most = toScaled(deepest[0], 18) > toScaled(deepest[1], 18) ? deepest[0] : deepest[1];
-  const bar = (level) => ({ ...level, width: permille(level.total, most) });
+  const [most, other] = [bids.at(-1)?.sum ?? 0n, asks.at(-1)?.sum ?? 0n];
+  const deepest = other > most ? other : most;
+  const bar = (level) => ({ ...level, width: Number((level.sum * 1000n) / (deepest || 1n)) });
   return [bids.map(bar), asks.map(bar)];
 }

@@ -125,9 +125,3 @@ export function nearest(a, step) {
   const value = (x - low) * 2n >= y ? low + y : low;
   return canonical(fromScaled(value, places), neededPlaces(step));
 }
-
-/** Return a / total in thousandths, 0 to 1000, as a plain number: for widths on the screen only. */
-export function permille(a, total) {
-  const [x, y] = aligned(a, total);
-  return y === 0n ? 0 : Number((x * 1000n) / y);
-}

@@ -5,17 +5,17 @@ import { canonical, neededPlaces, sign } from "./decimal.js";
 const THIN = "\u2009";
 const MINUS = "\u2212";
 
-/** Split a decimal into what is bright and the trailing zeros that are dimmed. */
+/** Split a decimal into what is bright and the trailing zeros that are dimmed. Text only: it is hot. */
 export function parts(text, places = 0, signed = false) {
-  const plain = canonical(text, Math.max(places, 0));
-  const negative = plain.startsWith("-");
-  const [whole, fraction = ""] = (negative ? plain.slice(1) : plain).split(".");
-  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, THIN);
+  const negative = text.startsWith("-");
+  const [whole, fraction = ""] = (negative ? text.slice(1) : text).split(".");
   const kept = fraction.replace(/0+$/, "");
-  const zeros = fraction.slice(kept.length);
-  const lead = negative ? MINUS : signed && sign(text) > 0 ? "+" : "";
-  const main = lead + grouped + (kept ? `.${kept}` : "");
-  return { main, zeros: zeros ? (kept ? zeros : `.${zeros}`) : "" };
+  const zeros = "0".repeat(Math.max(0, places - kept.length));
+  const isZero = !kept && whole === "0";
+  const lead = isZero ? "" : negative ? MINUS : signed ? "+" : "";
+  const grouped = whole.length > 3 ? whole.replace(/\B(?=(\d{3})+$)/g, THIN) : whole;
+  if (kept) return { main: `${lead}${grouped}.${kept}`, zeros };
+  return { main: lead + grouped, zeros: zeros && `.${zeros}` };
 }
 
 /** Return a decimal as plain text, grouped: for labels, titles and toasts. */
