@@ -78,13 +78,6 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[servers.KafkaServer]:
-    """An Apache Kafka for one test, to be killed and restarted at will."""
-    with _started(lambda: servers.ApacheKafka(tmp_path / "kafka")) as server:
-        yield server
-
-
-@pytest.fixture
 def own_valkey(tmp_path: Path) -> Iterator[LocalServer]:
     """A Valkey for one test, to be killed and restarted at will."""
     with _started(lambda: servers.Valkey(tmp_path / "valkey")) as server:

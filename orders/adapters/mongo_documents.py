@@ -5,6 +5,7 @@ changes what is older. Which index a document is found by says mongo_store.py.
 """
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +14,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from oms_project.kernel import ports as p
-from oms_project.kernel.words import Status
+from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 
 DUPLICATE_KEY: Final = 11000
 PARTITION_BITS: Final = 48
@@ -21,6 +22,12 @@ PARTITION_BITS: Final = 48
 Document = dict[str, Any]
 
 _asdict = msgspec.structs.asdict
+_WORDS: Final[dict[str, type[StrEnum]]] = {
+    "side": Side,
+    "type": OrderType,
+    "time_in_force": TimeInForce,
+    "status": Status,
+}
 _NOT_SET: Final = {
     "order_id", "account_id", "event_seqs", "rejected_by", "reason", "late_fill", "overfilled",
 }  # fmt: skip
@@ -65,17 +72,21 @@ def _done(write: Callable[[], object]) -> list[int]:
 def order_document(row: p.OrderRow) -> Document:
     document = _asdict(row)
     document["_id"] = document.pop("order_id")
-    document["status"] = str(row.status)
+    for name, kind in _WORDS.items():
+        document[name] = kind(
+            document[name]
+        ).value  # bson would look for a way to say it, each time
+    document["reason"] = str(row.reason)
     return document
 
 
 def order_update(row: p.OrderUpdate) -> UpdateOne:
     facts = {name: value for name, value in _asdict(row).items() if name not in _NOT_SET}
-    facts["status"] = str(row.status)
+    facts["status"] = row.status.value
     for name in ("rejected_by", "reason", "late_fill", "overfilled"):
         value = getattr(row, name)
         if value:  # facts are never undone
-            facts[name] = value
+            facts[name] = str(value) if isinstance(value, str) else value
     where = {"_id": row.order_id, "account_id": row.account_id, "version": {"$lt": row.version}}
     return UpdateOne(
         where, {"$set": facts, "$addToSet": {"event_seqs": {"$each": list(row.event_seqs)}}}
@@ -85,6 +96,7 @@ def order_update(row: p.OrderUpdate) -> UpdateOne:
 def fill_document(row: p.FillRow) -> Document:
     document = _asdict(row)
     document["_id"] = f"{row.account_id}:{row.seq}"
+    document["side"], document["liquidity"] = str(row.side), str(row.liquidity)
     return document
 
 
@@ -123,7 +135,8 @@ def owned_by(account_ids: Sequence[str]) -> Document:
 
 def order_row(document: Document) -> p.OrderRow:
     document["order_id"] = document.pop("_id")
-    document["status"] = Status(document["status"])
+    for name, kind in _WORDS.items():
+        document[name] = kind(document[name])
     document["event_seqs"] = tuple(sorted(document["event_seqs"]))
     return p.OrderRow(**document)
 

@@ -1,7 +1,7 @@
 """Builders of stored rows with defaults."""
 
 from oms_project.kernel import ports as p
-from oms_project.kernel.words import Status
+from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 
 ACCOUNT = "11111111-2222-4333-8444-555555555555"
 OTHER = "99999999-2222-4333-8444-555555555555"
@@ -15,7 +15,8 @@ def order_id(number: int) -> str:
 def an_order(number: int = 1, **changes: object) -> p.OrderRow:
     values: dict = {
         "order_id": order_id(number), "account_id": ACCOUNT, "client_order_id": f"c{number}",
-        "symbol": "BTC-USD", "side": "buy", "type": "limit", "time_in_force": "gtc",
+        "symbol": "BTC-USD", "side": Side.BUY, "type": OrderType.LIMIT,
+        "time_in_force": TimeInForce.GTC,
         "quantity_lots": 10, "price_ticks": 2_000_000, "cap_ticks": 0, "status": Status.NEW,
         "version": 1, "last_seq": number, "created_ns": AT_NS + number,
         "updated_ns": AT_NS + number, "actor": "user:1", "event_seqs": (number,),

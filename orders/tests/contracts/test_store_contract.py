@@ -8,7 +8,7 @@ import pytest
 
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import FencedError
-from oms_project.kernel.words import Status
+from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 from orders.tests.contracts.rows import (
     ACCOUNT,
     AT_NS,
@@ -88,7 +88,10 @@ def test_what_is_applied_is_read_back(case: StoreCase, store: p.OrderStore) -> N
         [(7, ACCOUNT, 1), (8, ACCOUNT, 103)],
         p.Progress(0, 3, 30),
     )
-    assert isinstance(order.status, Status)
+    found = store.get(order.order_id, [ACCOUNT])
+    assert found is not None
+    words = [type(word) for word in (found.side, found.type, found.time_in_force, found.status)]
+    assert words == [Side, OrderType, TimeInForce, Status]
 
 
 def test_applying_again_changes_nothing(store: p.OrderStore) -> None:
@@ -185,7 +188,7 @@ def test_orders_are_found(store: p.OrderStore, query: dict, numbers: list[int]) 
     orders = [
         an_order(1, status=Status.CANCELED),
         an_order(2, symbol="ETH-USD"),
-        an_order(3, side="sell"),
+        an_order(3, side=Side.SELL),
         an_order(4),
         an_order(5, status=Status.FILLED),
         an_order(6, account_id=OTHER),
