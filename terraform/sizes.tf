@@ -12,9 +12,9 @@ locals {
       budget_usd            = 650
       log_retention_days    = 30
       nodes = {
-        general = { instance_types = ["t4g.large"], min = 2, max = 4, desired = 2, disk_gb = 40 }
+        general = { instance_types = ["t4g.large"], min = 2, max = 4, desired = 2, disk_gb = 30 }
       }
-      kafka      = { instance_type = "kafka.t3.small", brokers = 3, volume_gb = 60, volume_max_gb = 120, partitions = 12, retention_hours = 168 }
+      kafka      = { instance_type = "kafka.t3.small", brokers = 3, volume_gb = 40, volume_max_gb = 120, partitions = 12, retention_hours = 168 }
       redis      = { node_type = "cache.t4g.micro", replicas = 1 }
       documentdb = { instance_class = "db.t3.medium", instances = 1, storage_type = "standard" }
       postgres   = { instance_class = "db.t4g.micro", multi_az = false, storage_gb = 20, storage_max_gb = 40 }

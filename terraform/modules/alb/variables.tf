@@ -142,7 +142,7 @@ variable "alarm_topic_arns" {
 variable "log_retention_days" {
   description = "Days that WAF's log is kept."
   type        = number
-  default     = 90
+  default     = 365
 
   validation {
     condition     = contains([90, 120, 150, 180, 365, 400, 545, 731], var.log_retention_days)

@@ -120,7 +120,7 @@ variable "alarm_topic_arns" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the logs are kept."
+  description = "Days that the profiler's log is kept; the audit log stays a year."
   type        = number
   default     = 30
 

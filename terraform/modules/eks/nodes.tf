@@ -46,10 +46,6 @@ resource "aws_launch_template" "node" {
     }
   }
 
-  monitoring {
-    enabled = true
-  }
-
   dynamic "tag_specifications" {
     for_each = toset(["instance", "volume"])
     content {

@@ -20,6 +20,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "brokers" {
+  #checkov:skip=CKV_AWS_338:Broker logs are for finding faults; who did what is in the topics themselves.
   name              = "/oms/${var.name}/kafka"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arns.logs

@@ -47,6 +47,7 @@ resource "aws_db_parameter_group" "this" {
 resource "aws_cloudwatch_log_group" "this" {
   for_each = toset(["postgresql", "upgrade"])
 
+  #checkov:skip=CKV_AWS_338:For finding faults; the audit trail of users and limits is in the order log.
   name              = "/aws/rds/instance/${var.name}/${each.key}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arns.logs
@@ -73,6 +74,7 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
 }
 
 resource "aws_db_instance" "this" {
+  #checkov:skip=CKV_AWS_293:Deletion protection is a variable; on by default and in prod and peak (asserted there), off where a copy is thrown away.
   #checkov:skip=CKV_AWS_157:Multi-AZ is a variable; prod and peak set it (asserted in their tests), development pays for one zone.
   #checkov:skip=CKV2_AWS_30:Logging every statement would write password hashes and tokens to the log; slow ones, DDL and connections are logged.
   identifier     = var.name

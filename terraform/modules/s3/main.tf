@@ -12,6 +12,7 @@ locals {
 resource "aws_s3_bucket" "this" {
   for_each = local.buckets
 
+  #checkov:skip=CKV_AWS_145:Static files are under our key; load balancers can write logs only under S3's own (AES256).
   #checkov:skip=CKV_AWS_144:Static files are rebuilt by a deploy and logs are not needed to run: no second region.
   #checkov:skip=CKV2_AWS_62:Nothing reacts to a new object here, so there is nobody to notify.
   bucket        = each.value

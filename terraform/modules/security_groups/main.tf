@@ -27,6 +27,7 @@ locals {
 resource "aws_security_group" "this" {
   for_each = local.groups
 
+  #checkov:skip=CKV2_AWS_5:Each is attached in its service's module, which the check does not follow.
   name        = "${var.name}-${each.key}"
   description = each.value
   vpc_id      = var.vpc_id
@@ -36,6 +37,7 @@ resource "aws_security_group" "this" {
 resource "aws_vpc_security_group_ingress_rule" "flow" {
   for_each = local.flows
 
+  #checkov:skip=CKV_AWS_25:The source is a security group of ours, never 0.0.0.0/0.
   security_group_id            = aws_security_group.this[each.value.to].id
   referenced_security_group_id = aws_security_group.this[each.value.from].id
   description                  = each.value.why

@@ -6,7 +6,8 @@ data "aws_region" "current" {}
 locals {
   count = length(var.azs)
   # /16: private /19 (pods need the addresses), public and data /22.
-  carved  = cidrsubnets(var.cidr, concat([for _ in var.azs : 3], [for _ in var.azs : 6], [for _ in var.azs : 6])...)
+  newbits = concat([for az in var.azs : "3"], [for az in var.azs : "6"], [for az in var.azs : "6"])
+  carved  = cidrsubnets(var.cidr, local.newbits...)
   private = coalesce(var.private_subnets, slice(local.carved, 0, local.count))
   public  = coalesce(var.public_subnets, slice(local.carved, local.count, 2 * local.count))
   data    = coalesce(var.data_subnets, slice(local.carved, 2 * local.count, 3 * local.count))

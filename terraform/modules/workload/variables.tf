@@ -39,7 +39,7 @@ variable "policy_json" {
 
   validation {
     condition     = can(jsondecode(var.policy_json).Statement)
-    error_message = "policy_json must be an IAM policy document: pass data.aws_iam_policy_document.X.json."
+    error_message = "policy_json must be an IAM policy document: pass the json of a policy document data source."
   }
 
   validation {

@@ -62,7 +62,7 @@ SHAPES = {
     "aws_vpc_endpoint.vpc_endpoint_type": ("ec2", "VpcEndpointType"),
     "aws_wafv2_web_acl.scope": ("wafv2", "Scope"),
 }
-# Not enums in botocore: PutRetentionPolicy's, CreateDBInstance's and CreateCluster's documented lists.
+# Not enums in botocore; the lists that the services document.
 LISTS: dict[str, list] = {
     "aws_cloudwatch_log_group.retention_in_days": [
         0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
@@ -107,22 +107,22 @@ def _walk(prefix: str, value: object, block: dict, path: list) -> Iterator[tuple
         given = value.get(name)
         settable = attribute.get("optional") or attribute.get("required")
         if given is not None and attribute.get("computed") and not settable:
-            yield (path + [name], "Value for unconfigurable attribute",
+            yield ([*path, name], "Value for unconfigurable attribute",
                    f'Can\'t configure a value for "{name}": its value is decided by the provider.')
         allowed = lists().get(f"{prefix}.{name}")
         for one in (given if isinstance(given, list) else [given]) if allowed else []:
             if isinstance(one, str | int | float) and one not in allowed:
                 shown = ", ".join(map(str, allowed[:30])) + (", ..." if len(allowed) > 30 else "")
-                yield (path + [name], f'Illegal value for "{name}"',
+                yield ([*path, name], f'Illegal value for "{name}"',
                        f'expected {name} to be one of [{shown}], got {one}')
     for name, nested in block["block_types"].items():
         given, inner = value.get(name), nested["block"]
         if nested["nesting_mode"] in ("single", "group"):
-            yield from _walk(f"{prefix}.{name}", given, inner, path + [name])
+            yield from _walk(f"{prefix}.{name}", given, inner, [*path, name])
         elif isinstance(given, list):
             for i, one in enumerate(given):
                 step = [i] if nested["nesting_mode"] == "list" else []
-                yield from _walk(f"{prefix}.{name}", one, inner, path + [name, *step])
+                yield from _walk(f"{prefix}.{name}", one, inner, [*path, name, *step])
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ for a read-only attribute, and a value outside the service's own list (legal.py)
 Two ways in:
   serve(...)            one long-lived server; terraform attaches by TF_REATTACH_PROVIDERS (fast)
   python -m tfkit.provider mirror --schema aws.json --out DIR
-                        a filesystem mirror with a launcher, which terraform starts itself (AutoMTLS)
+                        a filesystem mirror with a launcher that terraform starts itself
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def schema_message(schema: dict):
 
 
 def fill(value: dict | None, block: dict, make, path: str = "") -> dict | None:
-    """Computed attributes that are null (or unknown) become make(name, type, path, current)."""
+    """Computed attributes that are null (or unknown) become make(name, attribute, path, now)."""
     if value is None or is_unknown(value):
         return value
     out = dict(value)
@@ -88,7 +88,7 @@ def fill(value: dict | None, block: dict, make, path: str = "") -> dict | None:
         if attribute.get("write_only"):  # never stored, that is the point of it
             out[name] = None
         elif attribute.get("computed") and (current is None or is_unknown(current)):
-            out[name] = make(name, attribute["type"], path + name, current)
+            out[name] = make(name, attribute, path + name, current)
     for name, nested in block["block_types"].items():
         current, inner = out.get(name), nested["block"]
         if current is None or is_unknown(current):
@@ -168,7 +168,7 @@ class Provider(rpc.ProviderServicer):
         if new is not None:
             creating = decode(request.prior_state) is None
             block = self.block("resource_schemas", request.type_name)
-            new = fill(new, block, lambda n, t, p, now: UNKNOWN if creating else now)
+            new = fill(new, block, lambda n, a, p, now: UNKNOWN if creating else now)
             if "tags_all" in block["attributes"]:
                 new["tags_all"] = self._all_tags(new.get("tags"))
         return pb.PlanResourceChange.Response(planned_state=encode(new))
@@ -184,13 +184,13 @@ class Provider(rpc.ProviderServicer):
         if new is not None:
             config = decode(request.config) or {}
             new = fill(new, self.block("resource_schemas", name),
-                       lambda n, t, p, now: values.invent(name, n, t, config, p))
+                       lambda n, a, p, now: values.invent(name, n, a, config, p))
         return pb.ApplyResourceChange.Response(new_state=encode(new))
 
     def ReadDataSource(self, request, context):
         config, name = decode(request.config), request.type_name
         state = fill(config, self.block("data_source_schemas", name),
-                     lambda n, t, p, now: values.invent(name, n, t, config, p))
+                     lambda n, a, p, now: values.invent(name, n, a, config, p))
         if name == "aws_iam_policy_document":
             state["json"] = state["minified_json"] = values.policy_document(config)
         return pb.ReadDataSource.Response(state=encode(state))
@@ -198,7 +198,7 @@ class Provider(rpc.ProviderServicer):
     def OpenEphemeralResource(self, request, context):
         config, name = decode(request.config), request.type_name
         result = fill(config, self.block("ephemeral_resource_schemas", name),
-                      lambda n, t, p, now: values.invent(name, n, t, config, p))
+                      lambda n, a, p, now: values.invent(name, n, a, config, p))
         return pb.OpenEphemeralResource.Response(result=encode(result))
 
     def CloseEphemeralResource(self, request, context):

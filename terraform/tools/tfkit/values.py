@@ -35,6 +35,9 @@ ARN_LAYOUT = {
     "aws_sns_topic": "arn:aws:sns:{region}:{account}:{name}",
     "aws_cloudfront_distribution": "arn:aws:cloudfront::{account}:distribution/E{uuid}",
 }
+# Resources whose id is one of their arguments.
+IDS = {"aws_s3_bucket": "bucket", "aws_cloudwatch_log_group": "name", "aws_eks_cluster": "name",
+       "aws_iam_role": "name", "aws_docdb_cluster": "cluster_identifier"}
 STRINGS = {
     "json": "{}", "minified_json": "{}", "policy": "{}", "partition": "aws",
     "account_id": ACCOUNT, "owner_id": ACCOUNT, "data": "c3R1Yi1jZXJ0aWZpY2F0ZQ==",
@@ -45,11 +48,15 @@ BROKERS = {"bootstrap_brokers_sasl_iam": 9098, "bootstrap_brokers_sasl_scram": 9
            "bootstrap_brokers_tls": 9094, "bootstrap_brokers": 9092}
 
 
-def invent(rtype: str, name: str, typ: object, config: dict, path: str = "") -> object:
-    """A believable value of type `typ` for the computed attribute `name` of a resource."""
-    plain = {k: v for k, v in config.items() if isinstance(v, str | int | float)}
-    # `path` tells two blocks of one resource apart (two `member`s of a set must differ).
-    seed = json.dumps([rtype, path or name, plain], sort_keys=True)
+def invent(rtype: str, name: str, attribute: dict, config: dict, path: str = "") -> object:
+    """A believable value for the computed attribute `name` of a resource.
+
+    An optional list of objects that was left out is empty: it is a setting, not an answer.
+    """
+    typ = attribute["type"]
+    # Two resources that differ in a plain argument or a tag are two things with two ids.
+    plain = {k: v for k, v in config.items() if isinstance(v, str | int | float) or k == "tags"}
+    seed = json.dumps([rtype, path or name, plain], sort_keys=True, default=str)
     digest = hashlib.sha256(seed.encode()).hexdigest()
     if typ == "string":
         return _string(rtype, name, config, digest)
@@ -63,15 +70,19 @@ def invent(rtype: str, name: str, typ: object, config: dict, path: str = "") -> 
     if kind == "map":
         return {}
     if kind == "object":
-        return {k: invent(rtype, k, t, config, f"{path}.{k}") for k, t in inner.items()}
+        return {k: invent(rtype, k, {"type": t}, config, f"{path}.{k}") for k, t in inner.items()}
     if isinstance(inner, list) and inner[0] == "object":
-        return [invent(rtype, name, inner, config, path)]
+        one = invent(rtype, name, {"type": inner}, config, path)
+        return [] if attribute.get("optional") else [one]
     if rtype == "aws_availability_zones" and name == "names":
         return [REGION + letter for letter in "abc"]
     return []
 
 
 def _string(rtype: str, name: str, config: dict, digest: str) -> str:
+    kind = rtype.removeprefix("aws_").replace("_", "-")
+    if name == "id" and isinstance(config.get(IDS.get(rtype)), str):
+        return config[IDS[rtype]]
     if name == "arn" and rtype in ARN_LAYOUT:
         own = {k: v for k, v in config.items() if isinstance(v, str)}
         fields = {"name": digest[:12], "bucket": digest[:12], "cluster_name": digest[:12]} | own
@@ -85,6 +96,8 @@ def _string(rtype: str, name: str, config: dict, digest: str) -> str:
     if name in BROKERS:
         return ",".join(f"b-{i}.{digest[:6]}.kafka.{REGION}.amazonaws.com:{BROKERS[name]}"
                         for i in (1, 2, 3))
+    if name == "repository_url":
+        return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{config['name']}"
     if name.endswith(("_at", "_date")):
         return "2026-01-01T00:00:00Z"
     if rtype in ("aws_region", "aws_availability_zones") and name in ("name", "id", "region"):
@@ -96,8 +109,8 @@ def _string(rtype: str, name: str, config: dict, digest: str) -> str:
     if "url" in name or name == "issuer" or (rtype == "aws_eks_cluster" and name == "endpoint"):
         return f"https://{digest[:10]}.{REGION}.amazonaws.com"
     if "endpoint" in name or name in ("address", "dns_name", "domain_name"):
-        return f"{rtype.removeprefix('aws_').replace('_', '-')}.{digest[:10]}.{REGION}.amazonaws.com"
-    return f"{rtype.removeprefix('aws_').replace('_', '-')}-{digest[:8]}"
+        return f"{kind}.{digest[:10]}.{REGION}.amazonaws.com"
+    return f"{kind}-{digest[:8]}"
 
 
 def policy_document(value: dict) -> str:

@@ -1,0 +1,91 @@
+# Least privilege, read from the policies as AWS would see them.
+
+variables {
+  environment          = "dev"
+  size                 = "dev"
+  hosts                = ["oms.example.com"]
+  certificate_arn      = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
+  admin_principal_arns = ["arn:aws:iam::111122223333:role/oms-admin"]
+  page_emails          = ["oncall@example.com"]
+  github_repository    = "example/crypto-oms"
+}
+
+run "everybody_has_a_role_of_their_own" {
+  command = apply
+
+  assert {
+    condition = toset([for r in ["web", "engine", "venue", "marketdata", "projector", "pusher", "risk-monitor", "worker", "beat"] : r
+    if contains(keys(output.role_arns), r)]) == toset(["web", "engine", "venue", "marketdata", "projector", "pusher", "risk-monitor", "worker", "beat"])
+    error_message = "Nine roles of the application."
+  }
+  assert {
+    condition     = length(distinct(values(output.role_arns))) == length(output.role_arns)
+    error_message = "No role is shared."
+  }
+}
+
+run "topics_are_written_by_those_who_may" {
+  command = apply
+
+  assert {
+    condition = { for topic in ["oms.commands", "oms.events", "oms.venue", "oms.prices"] : topic => join(" ", sort([
+      for name, d in data.aws_iam_policy_document.workload : name
+      if anytrue([for s in jsondecode(d.json).Statement : contains(flatten([s.Action]), "kafka-cluster:WriteData") && anytrue([for r in flatten([s.Resource]) : endswith(r, "/${topic}")])])
+      ])) } == {
+      "oms.commands" = "marketdata risk-monitor venue web worker"
+      "oms.events"   = "engine"
+      "oms.venue"    = "engine"
+      "oms.prices"   = "marketdata"
+    }
+    error_message = "Only the engine decides, only market data prices; everything else is a command."
+  }
+  assert {
+    condition = alltrue([for name, d in data.aws_iam_policy_document.workload : alltrue([for s in jsondecode(d.json).Statement :
+    !anytrue([for r in flatten([s.Resource]) : endswith(r, "/*") && strcontains(r, ":topic/")])])])
+    error_message = "No role reaches all topics."
+  }
+  assert {
+    condition     = length([for s in jsondecode(data.aws_iam_policy_document.workload["beat"].json).Statement : s if anytrue([for a in flatten([s.Action]) : startswith(a, "kafka-cluster:")])]) == 0
+    error_message = "Beat has no business in Kafka."
+  }
+}
+
+run "a_star_only_where_aws_takes_nothing_else" {
+  command = apply
+
+  assert {
+    condition = alltrue([for name, d in data.aws_iam_policy_document.workload : alltrue([for s in jsondecode(d.json).Statement :
+    s.Resource != "*" || alltrue([for a in flatten([s.Action]) : can(regex(":(Describe|Get)", a))])])])
+    error_message = "Resource * is for Describe and Get calls."
+  }
+}
+
+run "scram_needs_no_kafka_in_iam" {
+  command = apply
+  variables {
+    kafka_client_authentication = "scram"
+    kafka_scram_secret_arns     = ["arn:aws:secretsmanager:us-east-1:111122223333:secret:AmazonMSK_oms-a1b2c3"]
+  }
+
+  assert {
+    condition     = !anytrue([for d in values(data.aws_iam_policy_document.workload) : strcontains(d.json, "kafka-cluster:")])
+    error_message = "With SCRAM the broker asks for a password, not for a role."
+  }
+  assert {
+    condition     = endswith(output.app_env.LOG_URL, ":9096") && output.kafka.authentication == "scram"
+    error_message = "LOG_URL follows."
+  }
+}
+
+run "no_password_in_what_the_application_gets" {
+  command = apply
+
+  assert {
+    condition     = alltrue([for url in values(output.app_env) : !strcontains(url, "@")])
+    error_message = "URLs carry no credentials: a ConfigMap is not a secret."
+  }
+  assert {
+    condition     = issensitive(output.secret_arns)
+    error_message = "Where the secrets are is not printed."
+  }
+}
