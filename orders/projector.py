@@ -189,18 +189,26 @@ class Projector:
         self._store = store
         self._reference = reference
         self._last_command: dict[int, int] = {}
+        # Offsets to move to once the poison before them is in the dead letters
+        self._behind_poison: dict[int, int] = {}
 
     def take(self, partition: int) -> int:
         """Go on from where the store is: its progress is written with its rows."""
         progress = self._store.progress(partition)
         self._last_command[partition] = progress.last_command
+        self._behind_poison.pop(partition, None)
         return progress.next_offset
 
     def lose(self, partition: int) -> None:
         self._last_command.pop(partition, None)
+        self._behind_poison.pop(partition, None)
 
     def tick(self) -> None:
-        """Nothing is due by time."""
+        """Move behind what was set aside: it is in the dead letters now."""
+        while self._behind_poison:
+            partition, offset = next(iter(self._behind_poison.items()))
+            self._store.apply(Fold().changes(partition, offset, self._last_command[partition]))
+            del self._behind_poison[partition]
 
     def handle(self, records: Sequence[p.StoredRecord]) -> Sequence[Poison]:
         poison: list[Poison] = []
@@ -231,9 +239,13 @@ class Projector:
                 )
             fold.add(batch, record.value)
             last_command = batch.offset
+        # Before the first poison: should we die before it is set aside, it is met again.
+        settled = poison[0].record.offset if poison else records[-1].offset + 1
         crash("projector.before_apply")
         self._reference.apply(list(fold.accounts.values()), list(fold.instruments.values()))
-        self._store.apply(fold.changes(partition, records[-1].offset + 1, last_command))
+        self._store.apply(fold.changes(partition, settled, last_command))
         crash("projector.after_apply")
         self._last_command[partition] = last_command
+        if poison:
+            self._behind_poison[partition] = records[-1].offset + 1
         return poison

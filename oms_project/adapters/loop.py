@@ -33,6 +33,8 @@ BACK_OFF_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
 COMMIT_EVERY_NS: Final = NS_PER_S
 DEAD_LETTERS_PER_MINUTE_MAX: Final = 1_000
 REASON_CHARS_MAX: Final = 500
+LETTERS_REMEMBERED: Final = 2_000
+DEADLETTER_SCHEMA: Final = "deadletter"
 
 _logger = structlog.get_logger(__name__)
 
@@ -64,6 +66,9 @@ class DeadLetter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reason: str
 
 
+_letters = msgspec.msgpack.Decoder(DeadLetter)
+
+
 class Handler(Protocol):
     """What a role does with the records of its partitions. Called by the loop's thread only."""
 
@@ -75,10 +80,14 @@ class Handler(Protocol):
         """
 
     def lose(self, partition: int) -> None:
-        """The partition is not ours any more: write nothing of it."""
+        """The partition is not ours any more: write nothing of it that a newer owner could miss."""
 
     def handle(self, records: Sequence[StoredRecord]) -> Sequence[Poison]:
-        """Make the effect of all *records* durable but of those returned as poison."""
+        """Make the effect of all *records* durable but of those returned as poison.
+
+        They are in the dead letters before `tick` and the next `handle` are called. A handler that
+        keeps its own offset must not move it behind poison before that.
+        """
 
     def tick(self) -> None:
         """Do what is due by time. Called once a round, with or without records."""
@@ -168,13 +177,27 @@ class DeadLetters:
             reason=str(item.error)[:REASON_CHARS_MAX],
         )
         value = wire.seal(
-            "deadletter",
+            DEADLETTER_SCHEMA,
             letter,
             id=f"{self._topic}/{record.partition}/{record.offset}",
             at_ns=self._clock.now_ns(),
             actor=self._actor,
         )
         return Record(record.partition, record.key, value)
+
+
+def set_aside(log: Log, topic: str, partition: int) -> set[int]:
+    """Return the offsets of *topic*/*partition* that are among the newest dead letters."""
+    end = log.end_offset(Topic.DEADLETTER, partition)
+    offset = max(log.first_offset(Topic.DEADLETTER, partition), end - LETTERS_REMEMBERED)
+    found: set[int] = set()
+    while offset < end:
+        for record in log.read(Topic.DEADLETTER, partition, offset, RECORDS_MAX):
+            offset = record.offset + 1
+            letter = wire.read_body(_letters, wire.open_envelope(record.value, DEADLETTER_SCHEMA))
+            if (letter.topic, letter.partition) == (topic, partition):
+                found.add(letter.offset)
+    return found
 
 
 class Loop:
