@@ -1,6 +1,8 @@
 """Fixtures of the whole suite: a data folder of its own, and the real servers where they exist."""
 
+import atexit
 import dataclasses
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ pytest_plugins = ["oms_project.tests.servers"]
 # Tests never touch the data of somebody's running product, nor of another test run. pytest-django
 # has read the settings before this file, so they are changed here and not in the environment.
 _FOLDER = Path(tempfile.mkdtemp(prefix="oms-test-"))
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 settings.ENV = dataclasses.replace(
     settings.ENV, data_dir=_FOLDER, log_url=f"sqlite://{_FOLDER / 'log'}"
 )

@@ -200,7 +200,8 @@ _NAMES: Final = {
 
 def _command_in(value: bytes) -> commands.Command:
     envelope = wire.open_envelope(value, commands.SCHEMA)
-    return wire.read_body(commands.decoder, envelope)
+    command: commands.Command = wire.read_body(commands.decoder, envelope)
+    return command
 
 
 def _differing_orders(
