@@ -229,16 +229,19 @@ def test_without_scripts_pages_are_read_and_orders_sent(watched: Watched) -> Non
     page.goto(f"{watched.base}/trade/BTC-USD/")
     assert page.locator("#book-asks tr").count() == 12
     page.locator("#book-bids a").first.click()
+    expect(page.locator("[value=sell]")).to_be_checked()
     assert page.input_value("#price")
+    page.click(".sides .buy")
     page.fill("#price", "50000")
     page.fill("#quantity", "0.0666")
     page.click("#submit")
     expect(page.locator("#quantity-error")).to_have_text("Refused by the server: use 0.1.")
     page.fill("#quantity", "0.0987")
     page.click("#submit")
-    expect(page.locator("h1")).to_contain_text("Sell 0.0987")
+    expect(page.locator("h1")).to_contain_text("Buy 0.0987")
     page.click("text=Cancel order")
     expect(page.locator(".headline")).to_contain_text("Cancel")
+    expect(page.get_by_role("button", name="Cancel order")).to_have_count(0)
 
 
 def test_ladder_price_goes_into_the_ticket_by_keyboard(watched: Watched) -> None:
