@@ -10,6 +10,8 @@ _GRAMMAR: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII
 )
 _NS_PER_S: Final = 1_000_000_000
+NS_MAX: Final = 2**63 - 1
+"""What a database's integer can hold."""
 
 
 @lru_cache(maxsize=1024)
@@ -27,12 +29,18 @@ def read_ns(value: str) -> int:
     """Return the nanoseconds since 1970 of an ISO-8601 UTC time with Z.
 
     Raises:
-        ValueError: another form, a zone other than Z, or a date that does not exist.
+        ValueError: another form, a zone other than Z, a date that does not exist, or one too far.
     """
     found = _GRAMMAR.fullmatch(value)
     if found is None:
         raise ValueError("not a time such as 2026-01-31T12:00:00Z")
     *parts, fraction = found.groups()
-    moment = datetime(*(int(part) for part in parts), tzinfo=UTC)  # type: ignore[arg-type,misc]
+    try:
+        moment = datetime(*map(int, parts), tzinfo=UTC)  # type: ignore[arg-type,misc]
+    except ValueError as error:
+        raise ValueError(f"no such time: {error}") from error
     epoch_s = (moment - _EPOCH) // timedelta(seconds=1)
-    return epoch_s * _NS_PER_S + int((fraction or "0").ljust(9, "0"))
+    at_ns = epoch_s * _NS_PER_S + int((fraction or "0").ljust(9, "0"))
+    if abs(at_ns) > NS_MAX:
+        raise ValueError("further away than a time can be: 1678 to 2261")
+    return at_ns

@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 from rest_framework import exceptions as drf
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from oms_project.access.errors import AccessError
@@ -25,6 +26,7 @@ from oms_project.rest.codes import BY_STATUS, CODES, ENTRY_CODES, TABLE
 from oms_project.rest.fields import Body, Text, valid
 from oms_project.rest.problem import Entry, Problem, ProblemError
 from oms_project.rest.views import OpenView
+from oms_project.tests.test_strict_json import ACCEPT
 
 FIELDS = {
     "type", "title", "status", "detail", "instance", "code", "request_id", "retryable",
@@ -77,6 +79,11 @@ class Raises(OpenView):
         return HttpResponse(valid(self.RaisesBody, request)["name"])
 
 
+class Fine(OpenView):
+    def get(self, request: Any) -> Response:
+        return Response({"fine": True})
+
+
 class Members(APIView):
     def get(self, request: Any) -> HttpResponse:
         return HttpResponse("in")
@@ -97,6 +104,7 @@ urlpatterns = [
     path("api/raises/<int:number>", Raises.as_view()),
     path("api/plain/<int:number>", plain),
     path("api/echo", echo),
+    path("api/fine", Fine.as_view()),
     path("api/members", Members.as_view()),
     path("page/<int:number>", plain),
 ]
@@ -157,6 +165,22 @@ def test_errors_before_any_view(http: Any) -> None:
     a_problem(http.get("/api/echo", headers={"host": "evil.example"}), "bad_request")
     a_problem(http.put("/api/raises/0"), "method_not_allowed")
     a_problem(http.get("/api/raises/0", headers={"accept": "text/html"}), "not_acceptable")
+
+
+@pytest.mark.parametrize(("accept", "taken"), ACCEPT)
+def test_accept(http: Any, accept: bytes, taken: bool) -> None:
+    """The same rule as on the paths without a framework, and always the same content type."""
+    for where, kind in (("/api/members", "problem+json"), ("/api/fine", "json")):
+        answer = http.get(where, headers={"accept": accept.decode()})
+        if taken:
+            assert answer.headers["Content-Type"] == f"application/{kind}"
+        else:
+            a_problem(answer, "not_acceptable")
+
+
+def test_options_tell_nothing(http: Any) -> None:
+    """What there is stands in the OpenAPI document."""
+    a_problem(http.options("/api/fine"), "method_not_allowed")
 
 
 def test_csrf_and_large_forms(http: Any) -> None:

@@ -238,6 +238,8 @@ BAD_QUERIES = [
     ("orders", {"from": "yesterday"}, "from"),
     ("orders", {"from": "2026-01-01T00:00:00+00:00"}, "from"),
     ("orders", {"from": "2026-02-30T00:00:00Z"}, "from"),
+    ("orders", {"from": "9999-12-31T23:59:59Z"}, "from"),
+    ("orders", {"to": "0001-01-01T00:00:00Z"}, "to"),
     ("orders", {"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, "to"),
     ("orders", {"client_order_id": "a b"}, "client_order_id"),
     ("orders", {"cursor": "nonsense"}, "cursor"),
