@@ -61,7 +61,7 @@ _batch_decoder = msgspec.json.Decoder(BatchBody)
 
 def single(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
     """Return the order in *body*. Without a client_order_id it gets the idempotency key's."""
-    decoded = _decode(body, _order_decoder)
+    decoded, canonical = _decode(body, _order_decoder)
     if isinstance(decoded, Problem):
         return decoded
     entries: list[Entry] = []
@@ -70,12 +70,12 @@ def single(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
     terms = _terms(decoded, key, units_of, "", None, entries)
     if entries:
         return _invalid("validation_error", entries)
-    return Parsed(decoded.account_id, [terms], _encode(decoded))
+    return Parsed(decoded.account_id, [terms], canonical)
 
 
 def batch(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
     """Return the orders in *body*; one that is wrong refuses them all."""
-    decoded = _decode(body, _batch_decoder)
+    decoded, canonical = _decode(body, _batch_decoder)
     if isinstance(decoded, Problem):
         return decoded
     orders = decoded.orders
@@ -94,33 +94,35 @@ def batch(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
         if order.account_id is not UNSET and order.account_id != account_id:
             detail = "One batch is one account's."
             entries.append(Entry(f"/orders/{index}/account_id", "invalid", detail, index))
-        terms.append(_terms(order, f"{key}:{index}", units_of, "/orders/", index, entries))
+        terms.append(_terms(order, key, units_of, "/orders/", index, entries))
     if not entries:
         _refuse_twins(terms, entries)
     if entries:
         return _invalid("batch_invalid", entries)
-    return Parsed(account_id, terms, _encode(decoded), decoded.mode == "atomic")
+    return Parsed(account_id, terms, canonical, decoded.mode == "atomic")
 
 
-def _decode(body: bytes, decoder: Any) -> Any:
+def _decode(body: bytes, decoder: Any) -> tuple[Any, bytes]:
+    """Return what *body* says and its canonical form, or a problem and nothing."""
     try:
         decoded = decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-        return explain(body, decoder.type)
+        return explain(body, decoder.type), b""
     if len(body) > strict_json.BODY_BYTES_MAX:
-        return strict_json.read(body)
+        return strict_json.read(body), b""
+    canonical = _encode(decoded)
     # A key that stands twice brings at least two more quotes than what was understood needs, and
     # without a backslash every quote is one of JSON's own.
-    if b"\\" in body or body.count(b'"') != _encode(decoded).count(b'"'):
+    if b"\\" in body or body.count(b'"') != canonical.count(b'"'):
         again = strict_json.read_object(body)
         if isinstance(again, Problem):
-            return again
-    return decoded
+            return again, b""
+    return decoded, canonical
 
 
 def _terms(
     order: OrderBody,
-    default_id: str,
+    key: str,
     units_of: UnitsOf,
     pointer: str,
     index: int | None,
@@ -134,7 +136,7 @@ def _terms(
         tif = TimeInForce.GTC if kind is OrderType.LIMIT else TimeInForce.IOC
     client_order_id = order.client_order_id
     if client_order_id is UNSET:
-        client_order_id = default_id
+        client_order_id = key if index is None else f"{key}:{index}"
     elif _CLIENT_ORDER_ID.fullmatch(client_order_id) is None:
         units = None
     lots = ticks = None
