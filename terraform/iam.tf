@@ -3,21 +3,21 @@
 
 locals {
   workloads = {
-    # The door: appends commands, reads prices for the pages.
-    web = { namespace = var.namespace, writes = ["oms.commands"], reads = ["oms.prices", "oms.events"], secrets = ["redis", "documentdb", "postgres"] }
-    # The one writer of an account: commands in, events and venue orders out. Reads its own events
-    # back after a crash.
-    engine = { namespace = var.namespace, writes = ["oms.events", "oms.venue", "oms.deadletter"], reads = ["oms.commands", "oms.events"], secrets = ["redis", "documentdb", "postgres"] }
+    # The door: appends commands, reads them back by their place, reads events and prices for pages.
+    web = { namespace = var.namespace, writes = ["oms.commands"], reads = ["oms.commands", "oms.events", "oms.prices"], secrets = ["redis", "documentdb", "postgres"] }
+    # The one writer of an account. It fences a partition by a command of its own, and reads its own
+    # events back after a crash.
+    engine = { namespace = var.namespace, writes = ["oms.commands", "oms.events", "oms.venue", "oms.deadletter"], reads = ["oms.commands", "oms.events", "oms.deadletter"], secrets = ["redis", "documentdb", "postgres"] }
     # Reports come back as commands; after a restart it reads there what it already reported.
-    venue = { namespace = var.namespace, writes = ["oms.commands", "oms.deadletter"], reads = ["oms.venue", "oms.prices", "oms.commands"], secrets = ["redis"] }
+    venue = { namespace = var.namespace, writes = ["oms.commands", "oms.deadletter"], reads = ["oms.venue", "oms.prices", "oms.commands", "oms.deadletter"], secrets = ["redis"] }
     # Prices out; the latest mark of each symbol is a command too.
     marketdata = { namespace = var.namespace, writes = ["oms.prices", "oms.commands"], reads = ["oms.prices"], secrets = ["redis", "postgres"] }
-    projector  = { namespace = var.namespace, writes = ["oms.deadletter"], reads = ["oms.events"], secrets = ["redis", "documentdb", "postgres"] }
+    projector  = { namespace = var.namespace, writes = ["oms.deadletter"], reads = ["oms.events", "oms.deadletter"], secrets = ["redis", "documentdb", "postgres"] }
     pusher     = { namespace = var.namespace, writes = [], reads = ["oms.events", "oms.prices"], secrets = ["redis", "documentdb"] }
     # Trips the kill switch, which is a command.
     risk-monitor = { namespace = var.namespace, writes = ["oms.commands"], reads = ["oms.events", "oms.prices"], secrets = ["redis", "documentdb", "postgres"] }
     # Expiry and reconciliation are commands; dead letters are retried from here.
-    worker = { namespace = var.namespace, writes = ["oms.commands", "oms.deadletter"], reads = ["oms.events", "oms.prices", "oms.deadletter"], secrets = ["redis", "documentdb", "postgres"] }
+    worker = { namespace = var.namespace, writes = ["oms.commands", "oms.deadletter"], reads = ["oms.commands", "oms.events", "oms.prices", "oms.deadletter"], secrets = ["redis", "documentdb", "postgres"] }
     # Only schedules tasks, in Redis.
     beat = { namespace = var.namespace, writes = [], reads = [], secrets = ["redis", "postgres"] }
 
@@ -67,13 +67,23 @@ data "aws_iam_policy_document" "workload" {
     }
   }
 
-  # Consumer groups are called oms.ROLE, with a suffix where every pod reads everything.
+  # Each process checks at start that every topic has the number of partitions it was told.
+  dynamic "statement" {
+    for_each = local.uses_kafka[each.key] ? [1] : []
+    content {
+      sid       = "CountPartitions"
+      actions   = ["kafka-cluster:DescribeTopic"]
+      resources = ["${module.msk.topic_arn_prefix}oms.*"]
+    }
+  }
+
+  # Consumer groups are called oms-ROLE, with a suffix where every pod reads everything.
   dynamic "statement" {
     for_each = local.uses_kafka[each.key] && length(each.value.reads) > 0 ? [1] : []
     content {
       sid       = "OwnConsumerGroup"
       actions   = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"]
-      resources = ["${module.msk.group_arn_prefix}oms.${each.key}", "${module.msk.group_arn_prefix}oms.${each.key}.*"]
+      resources = ["${module.msk.group_arn_prefix}oms-${each.key}", "${module.msk.group_arn_prefix}oms-${each.key}-*"]
     }
   }
 

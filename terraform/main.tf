@@ -87,14 +87,14 @@ module "msk" {
   client_authentication = var.kafka_client_authentication
   scram_secret_arns     = var.kafka_scram_secret_arns
   alarm_topic_arns      = [module.observability.page_topic_arn]
-  topics = {
-    # commands and events share the key (account) and the count: one account, one partition, one writer
-    "oms.commands"   = { partitions = local.kafka.partitions, retention_hours = local.kafka.retention_hours }
-    "oms.events"     = { partitions = local.kafka.partitions, retention_hours = local.kafka.retention_hours }
-    "oms.venue"      = { partitions = local.kafka.partitions, retention_hours = 168 }
-    "oms.prices"     = { partitions = 6, retention_hours = 24 }
-    "oms.deadletter" = { partitions = 3, retention_hours = -1 }
-  }
+  # One count for all (OMS_PARTITIONS): one account, one partition, one writer, on every topic.
+  topics = { for name, hours in {
+    "oms.commands"   = local.kafka.retention_hours
+    "oms.events"     = local.kafka.retention_hours
+    "oms.venue"      = 168
+    "oms.prices"     = 24
+    "oms.deadletter" = -1
+  } : name => { partitions = local.kafka.partitions, retention_hours = hours } }
 }
 
 module "redis" {

@@ -7,9 +7,18 @@ output "app_env" {
     LOG_URL         = module.msk.log_url
     ORDER_STORE_URL = module.documentdb.order_store_url
     DATABASE_URL    = module.postgres.database_url
-    STATIC_URL      = module.s3.static_url
-    ALLOWED_HOSTS   = join(",", var.hosts)
+
+    OMS_ALLOWED_HOSTS   = join(",", var.hosts)
+    OMS_TRUSTED_ORIGINS = join(",", [for h in var.hosts : "https://${h}"])
+    OMS_SECURE_COOKIES  = "1"
+    OMS_LOG_FORMAT      = "json"
+    OMS_PARTITIONS      = tostring(local.kafka.partitions)
   }
+}
+
+output "static_url" {
+  description = "Where the static files are served from."
+  value       = module.s3.static_url
 }
 
 output "database" {

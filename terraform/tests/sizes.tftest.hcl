@@ -39,8 +39,8 @@ run "prod_survives_a_zone" {
     error_message = "Deletion protection, no forced emptying of buckets."
   }
   assert {
-    condition     = output.kafka.partitions["oms.commands"] == output.kafka.partitions["oms.events"]
-    error_message = "An event belongs to the partition of its command."
+    condition     = toset(values(output.kafka.partitions)) == toset([24]) && output.app_env.OMS_PARTITIONS == "24"
+    error_message = "One count for every topic, and the application is told."
   }
   assert {
     condition     = local.nodes["engine"].taint == "engine"

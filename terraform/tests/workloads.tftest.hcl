@@ -32,7 +32,7 @@ run "topics_are_written_by_those_who_may" {
       for name, d in data.aws_iam_policy_document.workload : name
       if anytrue([for s in jsondecode(d.json).Statement : contains(flatten([s.Action]), "kafka-cluster:WriteData") && anytrue([for r in flatten([s.Resource]) : endswith(r, "/${topic}")])])
       ])) } == {
-      "oms.commands" = "marketdata risk-monitor venue web worker"
+      "oms.commands" = "engine marketdata risk-monitor venue web worker"
       "oms.events"   = "engine"
       "oms.venue"    = "engine"
       "oms.prices"   = "marketdata"
@@ -72,7 +72,7 @@ run "scram_needs_no_kafka_in_iam" {
     error_message = "With SCRAM the broker asks for a password, not for a role."
   }
   assert {
-    condition     = endswith(output.app_env.LOG_URL, ":9096") && output.kafka.authentication == "scram"
+    condition     = strcontains(output.app_env.LOG_URL, ":9096?security_protocol=SASL_SSL&sasl_mechanism=SCRAM-SHA-512") && output.kafka.authentication == "scram"
     error_message = "LOG_URL follows."
   }
 }

@@ -15,7 +15,7 @@ environment() {
   [ "$(cat "$1/.stamp" 2>/dev/null)" = "$stamp" ] && return
   rm -rf "$1"
   "$python" -m venv "$1"
-  "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2"
+  "$1/bin/pip" install --quiet --no-compile --disable-pip-version-check -r "$2"
   echo "$stamp" > "$1/.stamp"
 }
 

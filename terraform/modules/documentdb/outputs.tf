@@ -5,7 +5,7 @@ output "endpoint" {
 
 output "order_store_url" {
   description = "ORDER_STORE_URL without user and password, which the secret holds: put {username}:{password}@ before the host."
-  value       = "mongodb://${aws_docdb_cluster.this.endpoint}:${local.port}/oms?tls=true&replicaSet=rs0&readPreference=primary&retryWrites=false"
+  value       = "mongodb://${aws_docdb_cluster.this.endpoint}:${local.port}/oms?tls=true&tlsCAFile=${var.ca_file}&replicaSet=rs0&readPreference=primary&retryWrites=false"
 }
 
 output "secret_arn" {

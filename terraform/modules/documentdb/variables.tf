@@ -31,7 +31,7 @@ variable "instances" {
 
   validation {
     condition     = var.instances >= 1 && var.instances <= 16 && floor(var.instances) == var.instances
-    error_message = "instances must be 1-16."
+    error_message = "instances must be 1-16, the writer included: DocumentDB takes a writer and 15 readers."
   }
 
   validation {
@@ -80,6 +80,17 @@ variable "slow_ms" {
   validation {
     condition     = var.slow_ms >= 50
     error_message = "slow_ms must be at least 50: DocumentDB profiles nothing faster."
+  }
+}
+
+variable "ca_file" {
+  description = "Path in the application's image of AWS's bundle of RDS certificates (global-bundle.pem); it is part of the URL."
+  type        = string
+  default     = "/etc/ssl/rds/global-bundle.pem"
+
+  validation {
+    condition     = can(regex("^/[A-Za-z0-9._/-]+\\.pem$", var.ca_file))
+    error_message = "ca_file must be the absolute path of a .pem file in the image: without AWS's certificates the client cannot tell the store from an impostor."
   }
 }
 

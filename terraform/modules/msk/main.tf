@@ -3,20 +3,24 @@ locals {
   replication = 3
   min_in_sync = 2
 
+  record_bytes_max = 4259840 # the application's 4 MB and room for the record's head
 
-  # One topic per configuration would be cleaner; MSK has one per cluster. What the client needs
-  # of it (no acknowledged record lost) is here and again on each topic.
+  # What keeps an acknowledged record is here, for topics made by hand, and again on each topic.
   server_properties = {
     "auto.create.topics.enable"        = "false" # a misspelt topic is an error, not a topic
     "default.replication.factor"       = local.replication
     "min.insync.replicas"              = local.min_in_sync
-    "unclean.leader.election.enable"   = "false" # rather wait than forget an acknowledged order
-    "message.max.bytes"                = 2097152 # a batch of 500 orders is one record
-    "replica.fetch.max.bytes"          = 4194304
+    "unclean.leader.election.enable"   = "false"                # rather wait than forget an acknowledged order
+    "message.max.bytes"                = local.record_bytes_max # a batch of 500 orders is one record
+    "replica.fetch.max.bytes"          = 2 * local.record_bytes_max
     "num.partitions"                   = 1
     "offsets.retention.minutes"        = 10080 # a consumer may be down for a week
     "group.initial.rebalance.delay.ms" = 3000
   }
+}
+
+locals {
+  bootstrap = var.client_authentication == "iam" ? aws_msk_cluster.this.bootstrap_brokers_sasl_iam : aws_msk_cluster.this.bootstrap_brokers_sasl_scram
 }
 
 resource "aws_cloudwatch_log_group" "brokers" {
@@ -128,6 +132,7 @@ resource "aws_msk_topic" "this" {
     "unclean.leader.election.enable" = "false"
     "cleanup.policy"                 = each.value.compact ? "compact" : "delete"
     "retention.ms"                   = tostring(each.value.retention_hours == -1 ? -1 : each.value.retention_hours * 3600000)
+    "max.message.bytes"              = tostring(local.record_bytes_max)
     "message.timestamp.type"         = "LogAppendTime" # the broker's clock, not a client's
   })
 

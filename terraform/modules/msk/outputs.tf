@@ -5,12 +5,12 @@ output "arn" {
 
 output "bootstrap" {
   description = "Brokers as host:port,host:port with the port of the chosen authentication."
-  value       = var.client_authentication == "iam" ? aws_msk_cluster.this.bootstrap_brokers_sasl_iam : aws_msk_cluster.this.bootstrap_brokers_sasl_scram
+  value       = local.bootstrap
 }
 
 output "log_url" {
-  description = "LOG_URL of the application."
-  value       = "kafka://${var.client_authentication == "iam" ? aws_msk_cluster.this.bootstrap_brokers_sasl_iam : aws_msk_cluster.this.bootstrap_brokers_sasl_scram}"
+  description = "LOG_URL of the application; with SCRAM, put {username}:{password}@ before the brokers."
+  value       = "kafka://${local.bootstrap}?security_protocol=SASL_SSL&sasl_mechanism=${var.client_authentication == "iam" ? "AWS_MSK_IAM" : "SCRAM-SHA-512"}"
 }
 
 output "port" {

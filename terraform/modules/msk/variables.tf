@@ -126,8 +126,8 @@ variable "topics" {
   }
 
   validation {
-    condition     = !contains(keys(var.topics), "oms.commands") || try(var.topics["oms.commands"].partitions == var.topics["oms.events"].partitions, false)
-    error_message = "oms.commands and oms.events must have the same number of partitions: event (partition, offset, n) belongs to the command of the same partition."
+    condition     = length(distinct([for t in values(var.topics) : t.partitions])) <= 1
+    error_message = "All topics must have the same number of partitions: the application counts them once (OMS_PARTITIONS), and an event belongs to the partition of its command."
   }
 
   validation {

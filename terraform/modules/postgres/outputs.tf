@@ -15,7 +15,7 @@ output "database" {
 
 output "database_url" {
   description = "DATABASE_URL without user and password, which the secret holds."
-  value       = "postgres://${aws_db_instance.this.address}:${local.port}/${local.database}?sslmode=verify-full"
+  value       = "postgres://${aws_db_instance.this.address}:${local.port}/${local.database}?sslmode=verify-full&sslrootcert=${var.ca_file}"
 }
 
 output "secret_arn" {

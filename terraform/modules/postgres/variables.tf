@@ -73,6 +73,17 @@ variable "backup_retention_days" {
   }
 }
 
+variable "ca_file" {
+  description = "Path in the application's image of AWS's bundle of RDS certificates (global-bundle.pem); it is part of the URL."
+  type        = string
+  default     = "/etc/ssl/rds/global-bundle.pem"
+
+  validation {
+    condition     = can(regex("^/[A-Za-z0-9._/-]+\\.pem$", var.ca_file))
+    error_message = "ca_file must be the absolute path of a .pem file in the image: without AWS's certificates the client cannot tell the store from an impostor."
+  }
+}
+
 variable "deletion_protection" {
   description = "Refuse to delete the instance."
   type        = bool

@@ -52,7 +52,7 @@ resource "aws_secretsmanager_secret" "url" {
 resource "aws_secretsmanager_secret_version" "url" {
   secret_id = aws_secretsmanager_secret.url.id
   secret_string_wo = jsonencode({
-    REDIS_URL = "rediss://:${ephemeral.aws_secretsmanager_random_password.token.random_password}@${aws_elasticache_replication_group.this.primary_endpoint_address}:${local.port}/0"
+    REDIS_URL = "rediss://:${ephemeral.aws_secretsmanager_random_password.token.random_password}@${aws_elasticache_replication_group.this.primary_endpoint_address}:${local.port}/0?ssl_cert_reqs=required"
   })
   secret_string_wo_version = var.auth_token_version
 }

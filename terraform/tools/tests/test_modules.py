@@ -10,7 +10,7 @@ FOLDERS = [".", *sorted(f"modules/{p.name}" for p in (SOURCE / "modules").iterdi
 BLOCK = re.compile(r'(?ms)^variable "(\w+)" \{(.*?)^\}')
 
 
-def tests_of(folder: str) -> str:
+def runs_of(folder: str) -> str:
     return "\n".join(p.read_text() for p in sorted((SOURCE / folder / "tests").glob("*.hcl")))
 
 
@@ -23,7 +23,7 @@ def test_terraform_test(tree, figures, folder):
     except Failed as problem:
         pytest.fail(str(problem))
     passed, failed = map(int, re.search(r"(\d+) passed, (\d+) failed", out).groups())
-    written = len(re.findall(r'(?m)^run "', tests_of(folder)))
+    written = len(re.findall(r'(?m)^run "', runs_of(folder)))
     assert (passed, failed) == (written, 0), "a run was skipped"
     before = int(figures.get("terraform test", "0").split()[0])
     figures["terraform test"] = f"{before + passed} runs passed"
@@ -32,7 +32,7 @@ def test_terraform_test(tree, figures, folder):
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_validation_is_seen_refusing(folder):
     """At least as many refusals of a variable as it has validations."""
-    text = tests_of(folder)
+    text = runs_of(folder)
     for file in (SOURCE / folder).glob("*.tf"):
         for name, body in BLOCK.findall(file.read_text()):
             validations = len(re.findall(r"(?m)^  validation \{", body))

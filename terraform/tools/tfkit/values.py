@@ -33,6 +33,9 @@ ARN_LAYOUT = {
     "aws_ecr_repository": "arn:aws:ecr:{region}:{account}:repository/{name}",
     "aws_secretsmanager_secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-a1B2c3",
     "aws_sns_topic": "arn:aws:sns:{region}:{account}:{name}",
+    "aws_lb": "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/app/{name}/{uuid}",
+    "aws_lb_target_group":
+        "arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{name}/{uuid}",
     "aws_cloudfront_distribution": "arn:aws:cloudfront::{account}:distribution/E{uuid}",
 }
 # Resources whose id is one of their arguments.

@@ -73,6 +73,14 @@ run "refuses_profiling_everything" {
   expect_failures = [var.slow_ms]
 }
 
+run "refuses_certificates_from_nowhere" {
+  command = plan
+  variables {
+    ca_file = "bundle"
+  }
+  expect_failures = [var.ca_file]
+}
+
 run "refuses_a_store_in_public_subnets" {
   command = plan
   variables {
@@ -85,6 +93,14 @@ run "refuses_a_store_in_pod_subnets" {
   command = plan
   variables {
     subnets = { a = { id = "subnet-a", tier = "private" }, b = { id = "subnet-b", tier = "private" }, c = { id = "subnet-c", tier = "private" } }
+  }
+  expect_failures = [var.subnets]
+}
+
+run "refuses_a_store_in_two_zones" {
+  command = plan
+  variables {
+    subnets = { a = { id = "subnet-a", tier = "data" }, b = { id = "subnet-b", tier = "data" } }
   }
   expect_failures = [var.subnets]
 }

@@ -20,7 +20,7 @@ run "an_order_log_that_forgets_nothing" {
     error_message = "RF 3, min ISR 2, no unclean election, no accidental topics."
   }
   assert {
-    condition     = alltrue([for t in values(aws_msk_topic.this) : t.replication_factor == 3 && jsondecode(t.configs)["min.insync.replicas"] == "2" && jsondecode(t.configs)["unclean.leader.election.enable"] == "false"])
+    condition     = alltrue([for t in values(aws_msk_topic.this) : t.replication_factor == 3 && jsondecode(t.configs)["min.insync.replicas"] == "2" && jsondecode(t.configs)["unclean.leader.election.enable"] == "false" && jsondecode(t.configs)["max.message.bytes"] == "4259840"])
     error_message = "And again on each topic."
   }
   assert {
@@ -54,7 +54,7 @@ run "iam_by_default" {
     error_message = "Roles, and nobody without one."
   }
   assert {
-    condition     = output.port == 9098 && startswith(output.log_url, "kafka://") && endswith(output.log_url, ":9098")
+    condition     = output.port == 9098 && startswith(output.log_url, "kafka://") && endswith(output.log_url, ":9098?security_protocol=SASL_SSL&sasl_mechanism=AWS_MSK_IAM")
     error_message = "LOG_URL with the IAM port."
   }
   assert {
@@ -75,7 +75,7 @@ run "scram_instead" {
     error_message = "SCRAM users, associated."
   }
   assert {
-    condition     = output.port == 9096 && endswith(output.log_url, ":9096")
+    condition     = output.port == 9096 && endswith(output.log_url, ":9096?security_protocol=SASL_SSL&sasl_mechanism=SCRAM-SHA-512")
     error_message = "LOG_URL with the SCRAM port."
   }
 }

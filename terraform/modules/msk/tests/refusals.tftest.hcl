@@ -117,7 +117,7 @@ run "refuses_no_partitions" {
   expect_failures = [var.topics]
 }
 
-run "refuses_commands_and_events_apart" {
+run "refuses_topics_of_different_counts" {
   command = plan
   variables {
     topics = { "oms.commands" = { partitions = 24, retention_hours = -1 }, "oms.events" = { partitions = 12, retention_hours = 168 } }

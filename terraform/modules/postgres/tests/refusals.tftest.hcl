@@ -57,10 +57,26 @@ run "refuses_backups_for_a_day" {
   expect_failures = [var.backup_retention_days]
 }
 
+run "refuses_certificates_from_nowhere" {
+  command = plan
+  variables {
+    ca_file = "bundle"
+  }
+  expect_failures = [var.ca_file]
+}
+
 run "refuses_a_database_in_public_subnets" {
   command = plan
   variables {
     subnets = { a = { id = "subnet-a", tier = "public" }, b = { id = "subnet-b", tier = "public" }, c = { id = "subnet-c", tier = "public" } }
+  }
+  expect_failures = [var.subnets]
+}
+
+run "refuses_a_database_in_two_zones" {
+  command = plan
+  variables {
+    subnets = { a = { id = "subnet-a", tier = "data" }, b = { id = "subnet-b", tier = "data" } }
   }
   expect_failures = [var.subnets]
 }
