@@ -32,6 +32,7 @@ class Pusher:
         self._push = push
         self._after = dict.fromkeys(range(partitions), -1)
         self._begun = False
+        self._owed: dict[str, int] = {}
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Publish until cancelled or *stop* is set; a broken store is waited out."""
@@ -46,11 +47,13 @@ class Pusher:
             await asyncio.sleep(pause_s)
 
     async def run_once(self) -> int:
-        """Publish what is new and return how many hints that were."""
-        heads = await sync_to_async(self._news, thread_sensitive=False)()
-        for account_id, seq in heads.items():
+        """Publish what is new, and what a broken push still owes; return how many that were."""
+        self._owed |= await sync_to_async(self._news, thread_sensitive=False)()
+        owed = list(self._owed.items())
+        for account_id, seq in owed:
             await self._push.publish(group_of(account_id), {"type": "more", "seq": seq})
-        return len(heads)
+            del self._owed[account_id]
+        return len(owed)
 
     def _news(self) -> dict[str, int]:
         newest: dict[str, int] = {}

@@ -18,6 +18,7 @@ from oms_project.rest.problem import Entry, Problem
 from orders.services import Terms
 
 BATCH_MAX: Final = 500
+_TOO_LARGE: Final = Problem("batch_too_large", f"At most {BATCH_MAX} orders a batch.")
 _CLIENT_ORDER_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,36}")
 _encode = msgspec.json.Encoder().encode
 
@@ -82,7 +83,7 @@ def batch(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
     if not orders:
         return Problem("batch_empty")
     if len(orders) > BATCH_MAX:
-        return Problem("batch_too_large", f"At most {BATCH_MAX} orders a batch.")
+        return _TOO_LARGE
     entries: list[Entry] = []
     account_id = decoded.account_id if decoded.account_id is not UNSET else orders[0].account_id
     if account_id is UNSET:
@@ -293,7 +294,9 @@ def explain(body: bytes, kind: type) -> Problem:
     if kind is BatchBody:
         _explain_fields(value, BatchBody, "", None, entries)
         orders = value.get("orders")
-        for index, order in enumerate(orders[:BATCH_MAX] if isinstance(orders, list) else ()):
+        if isinstance(orders, list) and len(orders) > BATCH_MAX:
+            return _TOO_LARGE
+        for index, order in enumerate(orders if isinstance(orders, list) else ()):
             _explain_fields(order, OrderBody, f"/orders/{index}", index, entries)
         return _invalid("batch_invalid", entries) if entries else Problem("batch_invalid")
     _explain_fields(value, kind, "", None, entries)
