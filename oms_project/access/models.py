@@ -31,11 +31,12 @@ class User(AbstractUser):
 class Account(models.Model):
     """The engine's account as last confirmed. `seq` 0: asked for, not yet in force.
 
-    Rows are written by the projector (and by who asks for a new account, with seq 0).
+    Rows are written by the projector (and by who asks for a new account, with seq 0). What the log
+    says must always fit: that names differ is checked where they are asked for, not here.
     """
 
     id = models.CharField(primary_key=True, max_length=36)
-    name = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=64)
     state = models.CharField(
         max_length=16,
         choices=[(state.value, state.value) for state in AccountState],
