@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -126,10 +127,10 @@ def _drain(stage: Stage, account_ids: list[str]) -> list[str]:
 
 
 def _judged(
-    path: "object", account_ids: Sequence[str], stage: Stage, chaos: Chaos, tell: Tell
+    path: Path, account_ids: Sequence[str], stage: Stage, chaos: Chaos, tell: Tell
 ) -> Result:
     tell("reading the store and replaying the log")
-    stories = oracle.stories(oracle.read(path))  # type: ignore[arg-type]
+    stories = oracle.stories(oracle.read(path))
     held = truth.gather(wiring.store(), wiring.log(), account_ids)
     poisoned = sum(chaos.poisons.values()) * wiring.log().partitions
     tell("judging")
