@@ -37,10 +37,12 @@ async def following_prices() -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def finishing_commits() -> AsyncIterator[None]:
-    """At the end, let what waits for the log be written."""
+    """At the end, let what waits for the log be written; whoever starts again gets a new one."""
     yield
     if wiring.group_commit.cache_info().currsize:
         await asyncio.to_thread(wiring.group_commit().close)
+    for made in (wiring.group_commit, wiring.gateway, wiring.read_side):
+        made.cache_clear()
 
 
 sockets = URLRouter([*market_sockets, *order_sockets, unknown])
