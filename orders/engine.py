@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
 import structlog
 
 from marketdata.domain.prices import SymbolPrices
 from oms_project.adapters.crash import crash
-from oms_project.adapters.loop import Poison
+from oms_project.adapters.loop import Poison, set_aside
 from oms_project.kernel import wire
-from oms_project.kernel.errors import PoisonError
+from oms_project.kernel.errors import BadRecordError, FencedError, PoisonError, TransportError
 from oms_project.kernel.ports import (
     CancelRoute,
     Clock,
@@ -52,6 +53,18 @@ Prices = Callable[[], Sequence[SymbolPrices]]
 """Returns the books that are new since the last call."""
 
 
+_heads = msgspec.msgpack.Decoder(events.BatchHead)
+
+
+def _head_of(record: StoredRecord) -> events.BatchHead | None:
+    """Return where a record of events belongs; None if it is not ours (it will be set aside)."""
+    try:
+        return wire.read_body(_heads, wire.open_envelope(record.value, events.SCHEMA))
+    except BadRecordError as error:
+        _logger.warning("unreadable_event", offset=record.offset, error=str(error))
+        return None
+
+
 class Owned:
     """A partition while it is ours."""
 
@@ -65,7 +78,7 @@ class Owned:
         self.reported = 0
         self.snapshot_at_ns = now_ns
         self.snapshot_offset = book.state.offset
-        # (command offset, orders) not known to be projected yet, and the sum of the orders
+        # (command offset, orders sent and closed by it) not known to be projected yet, their sum
         self.ahead: deque[tuple[int, int]] = deque()
         self.ahead_orders = 0
 
@@ -95,6 +108,10 @@ class Engine:
         self._snapshot_commands = snapshot_commands
         self._books: dict[str, SymbolPrices] = {}
         self.owned: dict[int, Owned] = {}
+        # False while commands are decided whose events are not durable yet: no snapshot of that
+        self._whole = True
+        # Poison met in a replay that is not in the dead letters: we died between the two
+        self._unburied: list[Poison] = []
 
     # -------------------------------------------------------------- taking and losing
 
@@ -107,11 +124,11 @@ class Engine:
             actor=GROUP,
         )  # fmt: skip
         self._log.append(Topic.COMMANDS, [Record(partition, "", fence)])
-        snapshot = self._store.load_snapshot(partition)
-        book = Book.from_bytes(snapshot.state) if snapshot else Book(State(partition))
+        emitted = self._last_emitted(partition)
+        book = self._newest_book(partition, emitted)
         owned = Owned(book, epoch, self._venue_of(partition), now_ns)
         first = book.state.offset
-        self._replay(owned, self._log.end_offset(Topic.COMMANDS, partition))
+        self._replay(owned, self._log.end_offset(Topic.COMMANDS, partition), emitted)
         self._resume(owned)
         self.owned[partition] = owned
         _logger.info(
@@ -121,12 +138,31 @@ class Engine:
         return book.state.offset
 
     def lose(self, partition: int) -> None:
-        self.owned.pop(partition, None)
+        """Keep a last snapshot if all is well: the next owner has next to nothing to replay."""
+        owned = self.owned.pop(partition, None)
+        if owned is None or not self._whole or owned.book.state.offset == owned.snapshot_offset:
+            return
+        try:
+            self.snapshot(owned, self._clock.now_ns())
+        except (FencedError, TransportError) as error:
+            _logger.info("no_last_snapshot", partition=partition, reason=str(error))
 
-    def _replay(self, owned: Owned, end: int) -> None:
+    def _newest_book(self, partition: int, emitted: int) -> Book:
+        """Return the newest snapshot's book that has no events which are not in the log.
+
+        A power cut may take the newest events, but neither commands nor snapshots.
+        """
+        for snapshot in self._store.snapshots(partition):
+            book = Book.from_bytes(snapshot.state)
+            if book.state.event_command <= emitted:
+                return book
+            _logger.warning("events_lost", partition=partition, snapshot=snapshot.offset)
+        return Book(State(partition))
+
+    def _replay(self, owned: Owned, end: int, emitted: int) -> None:
         """Decide again what is behind the snapshot; append only the events that are missing."""
         state = owned.book.state
-        emitted = self._last_emitted(state.partition)
+        poison = []
         while state.offset < end:
             records = self._log.read(Topic.COMMANDS, state.partition, state.offset, REPLAY_RECORDS)
             batches = []
@@ -134,20 +170,42 @@ class Engine:
                 try:
                     batch, _ = self._decide(owned, record)
                 except PoisonError as error:
-                    _logger.warning("poison_in_replay", offset=record.offset, error=str(error))
+                    poison.append(Poison(record, error))
                     continue
                 if batch is not None and record.offset > emitted:
                     batches.append(batch)
             self._append_events(batches)
+        if poison:
+            buried = set_aside(self._log, Topic.COMMANDS, state.partition)
+            self._unburied += [one for one in poison if one.record.offset not in buried]
 
     def _last_emitted(self, partition: int) -> int:
-        """Return the offset of the last command whose events are in oms.events, or -1."""
+        """Return the last command whose events, and all before them, are in oms.events, or -1.
+
+        A broker may lose the first part of an append and take the second. What is behind such a
+        hole is told again; the projector skips what it then sees twice.
+        """
+        first = self._log.first_offset(Topic.EVENTS, partition)
         end = self._log.end_offset(Topic.EVENTS, partition)
-        if not end:
-            return -1
-        record = self._log.read(Topic.EVENTS, partition, end - 1, 1)[0]
-        envelope = wire.open_envelope(record.value, events.SCHEMA)
-        return wire.read_body(events.decoder, envelope).offset
+        progress = self._store.progress(partition)
+        if not first <= progress.next_offset <= end:
+            # Trimmed behind a new store, or cut off behind an old one: only the newest is known.
+            return self._newest_event(partition, first, end)
+        last, offset = progress.last_command, progress.next_offset
+        while offset < end:
+            for record in self._log.read(Topic.EVENTS, partition, offset, REPLAY_RECORDS):
+                offset = record.offset + 1
+                head = _head_of(record)
+                if head is not None and head.prev_offset == last:
+                    last = head.offset
+        return last
+
+    def _newest_event(self, partition: int, first: int, end: int) -> int:
+        for offset in range(end - 1, first - 1, -1):
+            head = _head_of(self._log.read(Topic.EVENTS, partition, offset, 1)[0])
+            if head is not None:
+                return head.offset
+        return -1
 
     def _resume(self, owned: Owned) -> None:
         """Give the venue back what is open; it keeps no truth of its own."""
@@ -169,14 +227,16 @@ class Engine:
 
     def handle(self, records: Sequence[StoredRecord]) -> Sequence[Poison]:
         """Decide all records, make their events durable, then let the orders out."""
-        poison: list[Poison] = []
+        poison, self._unburied = self._unburied, []
+        self._whole = False
         batches: list[Record] = []
         routes: list[tuple[Owned, list[Route | CancelRoute]]] = []
         for record in records:
             owned = self.owned[record.partition]
             if owned.ahead_orders >= AHEAD_MAX:
                 self._let_out(batches, routes)
-                self._wait_for_projector(owned)
+                if not self._wait_for_projector(owned):
+                    break  # stopping: the next owner goes on at this record
             try:
                 batch, turn = self._decide(owned, record)
             except PoisonError as error:
@@ -187,6 +247,7 @@ class Engine:
             if turn.routes:
                 routes.append((owned, turn.routes))
         self._let_out(batches, routes)
+        self._whole = True
         return poison
 
     def _let_out(
@@ -227,6 +288,7 @@ class Engine:
         state.offset = record.offset + 1
         envelope = wire.open_envelope(record.value, commands.SCHEMA)
         command = wire.read_body(commands.decoder, envelope)
+        closed = state.evicted + len(state.closed)
         turn = step(book, envelope.at_ns, command, lookup(self._store, book, command))
         owned.commands += len(turn.events)
         if not turn.events:
@@ -238,9 +300,10 @@ class Engine:
             turn.events,
         )  # fmt: skip
         state.event_command = record.offset
-        if turn.routes:
-            owned.ahead.append((record.offset, len(turn.events)))
-            owned.ahead_orders += len(turn.events)
+        orders = len(turn.routes) + state.evicted + len(state.closed) - closed
+        if orders:
+            owned.ahead.append((record.offset, orders))
+            owned.ahead_orders += orders
         value = wire.seal(
             events.SCHEMA, batch, id=f"{state.partition}-{record.offset}", at_ns=envelope.at_ns,
             actor=GROUP, trace=envelope.trace,
@@ -267,15 +330,19 @@ class Engine:
             self._log.append(Topic.COMMANDS, records)
             crash("engine.after_reports")
 
-    def _wait_for_projector(self, owned: Owned) -> None:
-        """Stay so close to the projector that what memory lets go of is stored already."""
+    def _wait_for_projector(self, owned: Owned) -> bool:
+        """Stay so close to the projector that what memory lets go of is stored already.
+
+        False: told to stop before it was near enough.
+        """
         while not self._stop.is_set():
             projected = self._store.progress(owned.book.state.partition).last_command
             while owned.ahead and owned.ahead[0][0] <= projected:
                 owned.ahead_orders -= owned.ahead.popleft()[1]
             if owned.ahead_orders < AHEAD_MAX:
-                return
+                return True
             self._stop.wait(PROJECTOR_WAIT_S)
+        return False
 
     def _snapshot_if_due(self, owned: Owned, now_ns: int) -> None:
         old = owned.commands and now_ns - owned.snapshot_at_ns > SNAPSHOT_AGE_NS

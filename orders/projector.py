@@ -3,7 +3,8 @@
 Rules of this file:
 - An event seen twice changes nothing: whole batches at or below `last_command` are skipped, rows
   are guarded by version or seq besides.
-- An event missing before this one (prev_offset) stops the process: a gap is never shown as truth.
+- An event missing before this one (prev_offset), and not told again in the same poll, stops the
+  process: a gap is never shown as truth.
 - One write a poll and partition: what happened to one order within it is one row.
 """
 
@@ -21,7 +22,7 @@ from oms_project.kernel.words import Liquidity, Status
 from orders.domain import events as e
 
 GROUP: Final = "oms-projector"
-RECORDS_MAX: Final = 256
+RECORDS_MAX: Final = 1024
 WAIT_MS: Final = 20
 
 _json = msgspec.json.Encoder().encode
@@ -222,7 +223,7 @@ class Projector:
     def _project(self, partition: int, records: Sequence[p.StoredRecord]) -> list[Poison]:
         fold = Fold()
         poison: list[Poison] = []
-        last_command = self._last_command[partition]
+        ahead = last_command = self._last_command[partition]
         for record in records:
             try:
                 envelope = wire.open_envelope(record.value, e.SCHEMA)
@@ -233,12 +234,16 @@ class Projector:
             if batch.offset <= last_command:
                 continue  # sent again by an engine that crashed, or by one that was fenced
             if batch.prev_offset != last_command:
-                raise GapError(
-                    f"partition {partition}: events of command {batch.prev_offset} come before "
-                    f"{batch.offset}, {last_command} is stored"
-                )
+                # Half of an append was lost. The engine tells all of it again, further on.
+                ahead = max(ahead, batch.offset)
+                continue
             fold.add(batch, record.value)
             last_command = batch.offset
+        if ahead > last_command:
+            raise GapError(
+                f"partition {partition}: events up to command {ahead} came, those behind "
+                f"{last_command} did not"
+            )
         # Before the first poison: should we die before it is set aside, it is met again.
         settled = poison[0].record.offset if poison else records[-1].offset + 1
         crash("projector.before_apply")

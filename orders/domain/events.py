@@ -203,5 +203,13 @@ class EventBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     events: list[Event]
 
 
+class BatchHead(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The first fields of an EventBatch, for whoever only asks where it belongs."""
+
+    partition: int
+    offset: int
+    prev_offset: int
+
+
 SCHEMA = "events"
 decoder = msgspec.msgpack.Decoder(EventBatch)
