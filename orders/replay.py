@@ -58,17 +58,24 @@ def _partition(
     outcome: Outcome,
     progress: Callable[[int, int], None],
 ) -> None:
-    live = store.load_snapshot(partition)
-    if live is None:
+    snapshots = store.snapshots(partition)
+    if not snapshots:
         outcome.details.append(f"partition {partition}: no snapshot to compare with yet")
         return
+    live, older = snapshots[0], snapshots[-1]
     book = Book(State(partition))
     first = log.first_offset(Topic.COMMANDS, partition)
     if first:
+        if not first <= older.offset < live.offset:
+            outcome.details.append(
+                f"partition {partition}: the log begins at {first}; nothing compared"
+            )
+            return
+        book = Book.from_bytes(older.state)
         outcome.details.append(
-            f"partition {partition}: the log begins at {first}; nothing compared"
+            f"partition {partition}: the log begins at {first}; compared from the snapshot at "
+            f"{older.offset}"
         )
-        return
     while book.state.offset < live.offset:
         _again(log, store, book, min(RECORDS_MAX, live.offset - book.state.offset), outcome)
         progress(book.state.offset, live.offset)

@@ -41,3 +41,8 @@ def load(account_ids: Sequence[str]) -> list[AccountRow]:
     return [
         AccountRow(row.pk, row.name, row.state, json.dumps(row.limits), row.seq) for row in rows
     ]
+
+
+def load_all() -> list[AccountRow]:
+    """Return every account, by name: for operators and background work."""
+    return load(Account.objects.values_list("id", flat=True))

@@ -176,8 +176,8 @@ class AccountAdmin(changes.LoggedAdmin):
     form = AccountForm
     kind = KIND
     change_form_template = "admin/access/account/change_form.html"
-    list_display = ("name", "state", "max_open_orders", "max_order_value", "restricted_symbols",
-                    "change_on_its_way")  # fmt: skip
+    list_display = ("name", "state", "change_on_its_way", "max_open_orders", "max_order_value",
+                    "restricted_symbols")  # fmt: skip
     list_filter = ("state",)
     search_fields = ("name", "id")
     adders = frozenset({"admin"})

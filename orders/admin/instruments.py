@@ -182,8 +182,8 @@ def _shown(label: str, description: str) -> Any:
 class InstrumentAdmin(changes.LoggedAdmin):
     form = InstrumentForm
     kind = KIND
-    list_display = ("symbol", "state", "tick_size", "lot_size", "collar", "taker_fee", "maker_fee",
-                    "change_on_its_way")  # fmt: skip
+    list_display = ("symbol", "state", "change_on_its_way", "tick_size", "lot_size", "collar",
+                    "taker_fee", "maker_fee")  # fmt: skip
     list_filter = ("state",)
     search_fields = ("symbol",)
     adders = frozenset({"admin"})

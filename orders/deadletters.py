@@ -1,0 +1,144 @@
+"""Dead letters for operators: what was set aside, why, and what a person decided about it.
+
+Rules of this file:
+- The topic is a log like the others, so nothing in it is changed: a decision is one more letter,
+  about a letter (topic oms.deadletter, key its id, error how it was resolved).
+- Only commands can be sent again: they are refused or absorbed if they were done already. An event
+  or a price out of its place would stop, or mislead, everybody who reads it.
+- A command is sent again with the time of now: risk looks at today's prices, not at those of then.
+"""
+
+from typing import Final
+
+import msgspec
+
+from oms_project.adapters.loop import DEADLETTER_SCHEMA, DeadLetter
+from oms_project.kernel import wire
+from oms_project.kernel.errors import BadRecordError
+from oms_project.kernel.ports import Log, Record, StoredRecord
+from oms_project.kernel.words import Topic
+from orders.domain import commands
+
+PAGE: Final = 500
+WAITING: Final = "waiting"
+RETRIED: Final = "retried"
+DROPPED: Final = "dropped"
+
+_decoder = msgspec.msgpack.Decoder(DeadLetter)
+
+
+class NotPossibleError(Exception):
+    """What was asked cannot be done with this letter; the text says why."""
+
+
+class Letter(msgspec.Struct, kw_only=True):
+    """One record that was set aside. id: its topic/partition/offset; state: what was decided."""
+
+    id: str
+    at_ns: int
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    error: str
+    reason: str
+    state: str = WAITING
+    by: str = ""
+    note: str = ""
+
+
+def letters(log: Log) -> list[Letter]:
+    """Return all letters, oldest first, each once, with what was decided about it."""
+    found: dict[str, Letter] = {}
+    for partition in range(log.partitions):
+        offset = log.first_offset(Topic.DEADLETTER, partition)
+        end = log.end_offset(Topic.DEADLETTER, partition)
+        while offset < end:
+            for record in log.read(Topic.DEADLETTER, partition, offset, PAGE):
+                offset = record.offset + 1
+                _take(record, found)
+    return sorted(found.values(), key=lambda letter: (letter.at_ns, letter.id))
+
+
+def _take(record: StoredRecord, found: dict[str, Letter]) -> None:
+    envelope = wire.open_envelope(record.value, DEADLETTER_SCHEMA)
+    body = wire.read_body(_decoder, envelope)
+    if body.topic == Topic.DEADLETTER:
+        letter = found.get(body.key)
+        if letter is not None:
+            letter.state, letter.by, letter.note = body.error, envelope.actor, body.reason
+        return
+    if envelope.id not in found:
+        found[envelope.id] = Letter(
+            id=envelope.id, at_ns=envelope.at_ns, topic=body.topic, partition=body.partition,
+            offset=body.offset, key=body.key, value=body.value, error=body.error,
+            reason=body.reason,
+        )  # fmt: skip
+
+
+def find(log: Log, letter_id: str) -> Letter:
+    """Return the letter.
+
+    Raises:
+        NotPossibleError: there is none of this id.
+    """
+    for letter in letters(log):
+        if letter.id == letter_id:
+            return letter
+    raise NotPossibleError(f"There is no dead letter {letter_id}.")
+
+
+def content(letter: Letter) -> str:
+    """Return what the record says, as far as it can be read."""
+    try:
+        envelope = wire.open_envelope(letter.value, commands.SCHEMA)
+        command = wire.read_body(commands.decoder, envelope)
+    except BadRecordError as error:
+        return f"{len(letter.value)} bytes that cannot be read: {error}\n{letter.value[:200]!r}"
+    return f"{envelope.actor}: {command!r}"
+
+
+def retry(log: Log, letter: Letter, *, now_ns: int, actor: str) -> int:
+    """Send the command again and note it; return its new offset. Twice does no harm, see above.
+
+    Raises:
+        NotPossibleError: it is no command, cannot be read, or was decided about already.
+    """
+    _check_waiting(letter)
+    if letter.topic != Topic.COMMANDS:
+        raise NotPossibleError(f"Only commands can be sent again, this is of {letter.topic}.")
+    try:
+        envelope = wire.open_envelope(letter.value, commands.SCHEMA)
+        wire.read_body(commands.decoder, envelope)
+    except BadRecordError as error:
+        raise NotPossibleError(f"It still cannot be read: {error}") from error
+    again = msgspec.structs.replace(envelope, at_ns=now_ns)
+    value = msgspec.msgpack.encode(again)
+    offset = log.append(Topic.COMMANDS, [Record(letter.partition, letter.key, value)])[0]
+    _note(log, letter, RETRIED, f"sent again at offset {offset}", now_ns, actor)
+    return offset
+
+
+def drop(log: Log, letter: Letter, *, note: str, now_ns: int, actor: str) -> None:
+    """Note that nothing will be done about the letter.
+
+    Raises:
+        NotPossibleError: it was decided about already.
+    """
+    _check_waiting(letter)
+    _note(log, letter, DROPPED, note, now_ns, actor)
+
+
+def _check_waiting(letter: Letter) -> None:
+    if letter.state != WAITING:
+        raise NotPossibleError(f"{letter.id} was {letter.state} already by {letter.by}.")
+
+
+def _note(log: Log, letter: Letter, how: str, note: str, now_ns: int, actor: str) -> None:
+    body = DeadLetter(
+        topic=Topic.DEADLETTER, partition=letter.partition, offset=letter.offset, key=letter.id,
+        value=b"", error=how, reason=note,
+    )  # fmt: skip
+    value = wire.seal(DEADLETTER_SCHEMA, body, id=f"{how}:{letter.id}", at_ns=now_ns, actor=actor)
+    log.append(Topic.DEADLETTER, [Record(letter.partition, letter.key, value)])

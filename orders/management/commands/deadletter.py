@@ -1,0 +1,120 @@
+"""manage.py deadletter: what was set aside, and what to do about it."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from rich.table import Table
+
+from oms_project.management.terminal import TerminalCommand
+from oms_project.rest import times
+from orders import deadletters, wiring
+from orders.deadletters import Letter, NotPossibleError
+
+
+class Command(TerminalCommand):
+    help = (
+        "Look at records that no consumer could handle; send a command again, or close the case.\n"
+        "A command sent again is decided at today's prices; one that was done is not done twice.\n\n"
+        "Examples:\n"
+        "  manage.py deadletter list\n"
+        "  manage.py deadletter list --all --json\n"
+        "  manage.py deadletter show oms.commands/0/1234\n"
+        "  manage.py deadletter retry oms.commands/0/1234\n"
+        "  manage.py deadletter drop oms.commands/0/1234 --note 'test record' --yes"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("action", choices=("list", "show", "retry", "drop"))
+        parser.add_argument("id", nargs="?", default="", help="topic/partition/offset of a letter")
+        parser.add_argument("--all", action="store_true", help="list: also those decided about")
+        parser.add_argument("--limit", type=int, default=50, help="list: newest so many")
+        parser.add_argument("--note", default="", help="drop: why")
+        parser.add_argument("--by", default="operator", help="who decides, for the record")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        self.add_json(parser)
+
+    def handle(self, *, action: str, **options: Any) -> None:
+        if action == "list":
+            self._list(options)
+            return
+        if not options["id"]:
+            raise CommandError(
+                f"{action} needs the id of a letter: see `manage.py deadletter list`"
+            )
+        try:
+            letter = deadletters.find(wiring.log(), options["id"])
+            getattr(self, f"_{action}")(letter, options)
+        except NotPossibleError as error:
+            raise CommandError(str(error)) from error
+
+    def _list(self, options: dict[str, Any]) -> None:
+        found = deadletters.letters(wiring.log())
+        waiting = sum(letter.state == deadletters.WAITING for letter in found)
+        if not options["all"]:
+            found = [letter for letter in found if letter.state == deadletters.WAITING]
+        shown = found[-options["limit"] :]
+        if options["json"]:
+            self.print_json({"waiting": waiting, "letters": [_values(one) for one in shown]})
+            return
+        if not shown:
+            self.console.print("[green]No dead letters wait for a decision.")
+            return
+        table = Table("id", "at (UTC)", "key", "error", "reason", "state")
+        for one in shown:
+            colour = "yellow" if one.state == deadletters.WAITING else "dim"
+            table.add_row(
+                one.id, times.text(one.at_ns)[:19], one.key[:13], one.error, one.reason[:80],
+                f"[{colour}]{one.state}",
+            )  # fmt: skip
+        self.console.print(table)
+        self.console.print(f"{waiting} waiting; {len(shown)} of {len(found)} shown.")
+
+    def _show(self, letter: Letter, options: dict[str, Any]) -> None:
+        if options["json"]:
+            self.print_json(_values(letter) | {"content": deadletters.content(letter)})
+            return
+        table = Table.grid(padding=(0, 2))
+        for name, value in _values(letter).items():
+            table.add_row(f"[bold]{name}", str(value), style=None)
+        self.console.print(table)
+        self.console.print(deadletters.content(letter), markup=False)
+
+    def _retry(self, letter: Letter, options: dict[str, Any]) -> None:
+        self._confirm(letter, "Send this again?", options)
+        offset = deadletters.retry(
+            wiring.log(), letter, now_ns=wiring.clock().now_ns(), actor=options["by"]
+        )
+        self._done(options, letter, f"Sent again at offset {offset}.", offset)
+
+    def _drop(self, letter: Letter, options: dict[str, Any]) -> None:
+        if not options["note"]:
+            raise CommandError("drop needs --note: the next person will want to know why")
+        self._confirm(letter, "Close this without doing anything?", options)
+        deadletters.drop(
+            wiring.log(), letter, note=options["note"], now_ns=wiring.clock().now_ns(),
+            actor=options["by"],
+        )  # fmt: skip
+        self._done(options, letter, "Closed.", None)
+
+    def _confirm(self, letter: Letter, question: str, options: dict[str, Any]) -> None:
+        if options["yes"] or options["json"]:
+            return
+        self.console.print(f"{letter.id} {letter.error}: {letter.reason}", markup=False)
+        self.console.print(deadletters.content(letter), markup=False)
+        if input(f"{question} [y/N] ").strip().lower() != "y":
+            raise CommandError("Nothing was done.")
+
+    def _done(self, options: dict[str, Any], letter: Letter, text: str, offset: int | None) -> None:
+        if options["json"]:
+            self.print_json({"id": letter.id, "done": text, "offset": offset})
+        else:
+            self.console.print(f"[green]{text}")
+
+
+def _values(letter: Letter) -> dict[str, Any]:
+    return {
+        "id": letter.id, "at": times.text(letter.at_ns), "topic": letter.topic,
+        "partition": letter.partition, "offset": letter.offset, "key": letter.key,
+        "error": letter.error, "reason": letter.reason, "state": letter.state,
+        "by": letter.by, "note": letter.note,
+    }  # fmt: skip
