@@ -19,7 +19,7 @@ from risk.domain.limits import Limits
 
 Dice = Any  # a random.Random
 ACCOUNTS = (ACCOUNT, OTHER)
-SMALL_FUNDS = {"USD": 4 * 10**8, "BTC": 4_000_000, "ETH": 3_000_000, "SOL": 2_000_000}
+SMALL_FUNDS = {"USD": 4 * 10**8, "BTC": 4_000_000, "ETH": 3_000_000}
 
 
 class Item(msgspec.Struct, frozen=True):
