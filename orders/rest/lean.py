@@ -164,7 +164,7 @@ async def _decided(
     while _monotonic_ns() < deadline_ns:
         row = await get(order_id, (plan.submission.claim.account_id,))
         if row is not None and row.status not in (Status.NEW, Status.PENDING_CANCEL):
-            body = shown.order_bytes(row)
+            body = await sync_to_async(shown.order_bytes, thread_sensitive=False)(row)
             settle = sync_to_async(gateway.intake.settle, thread_sensitive=False)
             await settle(plan.submission.claim, 201, body)
             applied = {"Preference-Applied": f"wait={wait_s:g}"}
