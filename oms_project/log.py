@@ -51,5 +51,7 @@ def configure(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("kafka", "pymongo", "axes", "httpx", "asyncio"):
+    for noisy in ("pymongo", "axes", "httpx", "asyncio"):
         logging.getLogger(noisy).setLevel("WARNING")
+    # It tells every reconnect, dozens a second; that a broker is away is said by our own loops.
+    logging.getLogger("kafka").setLevel("CRITICAL")
