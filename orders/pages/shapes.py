@@ -165,11 +165,13 @@ def told(events: Sequence[Value], order: Value) -> list[Value]:
 
 
 def _duration(us: int) -> str:
+    if not us:
+        return "same record"  # decided by one command: one instant in the log
     if us < 1_000:
-        return f"{us} µs"
+        return f"+{us} µs"
     if us < 1_000_000:
-        return f"{us // 1_000}.{us % 1_000 // 100} ms"
+        return f"+{us // 1_000}.{us % 1_000 // 100} ms"
     if us < 60_000_000:
-        return f"{us // 1_000_000}.{us % 1_000_000 // 100_000} s"
+        return f"+{us // 1_000_000}.{us % 1_000_000 // 100_000} s"
     minutes, seconds = divmod(us // 1_000_000, 60)
-    return f"{minutes} min {seconds} s"
+    return f"+{minutes} min {seconds} s"

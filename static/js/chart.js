@@ -12,6 +12,7 @@ const RIGHT_PX = 84;
 const BOTTOM_PX = 24;
 const POINTS_MAX = 6_000;
 const STEP_MS = 250;
+const TOGETHER_MS = 5_000; // a buy and a sell further apart say nothing of the mid
 
 export class Chart {
   constructor(store) {
@@ -41,8 +42,11 @@ export class Chart {
     const old = [];
     const last = {};
     for (const trade of [...trades].reverse()) {
-      last[trade.side] = toScaled(trade.price, this.places);
-      if (last.buy && last.sell) old.push({ at: Date.parse(trade.at), value: (last.buy + last.sell) / 2n });
+      const at = Date.parse(trade.at);
+      last[trade.side] = { at, value: toScaled(trade.price, this.places) };
+      const { buy, sell } = last;
+      const together = buy && sell && Math.abs(buy.at - sell.at) < TOGETHER_MS;
+      if (together) old.push({ at, value: (buy.value + sell.value) / 2n });
     }
     const first = this.points[0]?.at ?? Infinity;
     this.points = [...old.filter((point) => point.at < first), ...this.points];

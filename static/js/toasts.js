@@ -17,12 +17,17 @@ export class Toasts {
   /** Show or update a toast. kind: info, good, bad; bad ones stay until dismissed. */
   show(key, { kind, title, text, href }) {
     const old = this.byKey.get(key);
-    if (old) this.drop(key, old);
     const close = h("button", { type: "button", class: "close", "aria-label": `Dismiss: ${title}` }, "×");
     const body = h(href ? "a" : "div", { class: "body", href }, h("strong", {}, title), h("span", {}, text));
     const box = h("div", { class: `toast ${kind}`, role: kind === "bad" && "alert" }, body, close);
     close.addEventListener("click", () => this.drop(key, box));
-    this.region.append(box);
+    if (old) {
+      clearTimeout(old.timer);
+      box.classList.add("still"); // it takes the old one's place: nothing flies in
+      old.replaceWith(box);
+    } else {
+      this.region.append(box);
+    }
     this.byKey.set(key, box);
     if (kind !== "bad") this.fade(key, box);
     this.trim();

@@ -61,8 +61,8 @@ def test_half_a_book_has_no_spread(book: dict | None) -> None:
 @pytest.mark.parametrize(
     ("later", "hop"),
     [
-        ("00.000057", "57 µs"), ("00.018232", "18.2 ms"), ("00.999999", "999.9 ms"),
-        ("02.950000", "2.9 s"), ("59.999999", "59.9 s"),
+        ("00.000057", "+57 µs"), ("00.018232", "+18.2 ms"), ("00.999999", "+999.9 ms"),
+        ("02.950000", "+2.9 s"), ("59.999999", "+59.9 s"), ("00.000000", "same record"),
     ],
 )  # fmt: skip
 def test_hop_between_two_events(later: str, hop: str) -> None:
