@@ -30,7 +30,7 @@ class InstrumentSchema(serializers.Serializer[Any]):
 
 
 class InstrumentsSchema(serializers.Serializer[Any]):
-    results = InstrumentSchema(many=True)
+    instruments = InstrumentSchema(many=True)
 
     class Meta:
         ref_name = "Instruments"
@@ -89,7 +89,7 @@ class TradeSchema(serializers.Serializer[Any]):
 
 class TradesSchema(serializers.Serializer[Any]):
     symbol = serializers.CharField()
-    results = TradeSchema(many=True)
+    trades = TradeSchema(many=True)
 
     class Meta:
         ref_name = "PublicTrades"

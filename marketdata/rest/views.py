@@ -32,7 +32,7 @@ class InstrumentsView(APIView):
     def get(self, request: Request) -> Response:
         _known_parameters(request)
         results = [queries.instrument(one) for one in wiring.listings().values()]
-        return Response({"results": results})
+        return Response({"instruments": results})
 
 
 class TickerView(APIView):
@@ -81,7 +81,7 @@ class TradesView(APIView):
         limit = _whole(request, "limit", default=TRADES_DEFAULT, largest=TRADES_MAX)
         units, seen = _find(symbol)
         newest = reversed(seen.trades[-limit:])
-        return Response({"symbol": symbol, "results": queries.trades(newest, units)})
+        return Response({"symbol": symbol, "trades": queries.trades(newest, units)})
 
 
 def _find(symbol: str) -> tuple[Units, Seen]:

@@ -49,7 +49,7 @@ def get(client: APIClient, path: str) -> tuple[int, Any]:
 def test_instruments_show_their_filters_as_decimals(client: APIClient) -> None:
     status, body = get(client, "instruments")
     assert status == 200
-    found = {one["symbol"]: one for one in body["results"]}
+    found = {one["symbol"]: one for one in body["instruments"]}
     assert set(found) == {one.symbol for one in demo.INSTRUMENTS}
     assert found["BTC-USD"] == {
         "symbol": "BTC-USD",
@@ -119,7 +119,7 @@ def test_book_and_its_depth(client: APIClient, prices: BreakableLog) -> None:
 
 def test_trades_are_newest_first(client: APIClient, prices: BreakableLog) -> None:
     _, body = get(client, "marketdata/BTC-USD/trades")
-    assert body["results"] == [
+    assert body["trades"] == [
         {
             "id": "A:2",
             "venue": "A",
@@ -138,7 +138,7 @@ def test_trades_are_newest_first(client: APIClient, prices: BreakableLog) -> Non
         },
     ]
     _, one = get(client, "marketdata/BTC-USD/trades?limit=1")
-    assert [found["id"] for found in one["results"]] == ["A:2"]
+    assert [found["id"] for found in one["trades"]] == ["A:2"]
 
 
 @pytest.mark.parametrize(

@@ -17,64 +17,12 @@ from oms_project.adapters.crash import crash
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import FencedError, TransportError
 from oms_project.kernel.words import OPEN, OrderType, Side, Status, TimeInForce
+from orders.adapters import sql_statements as sql
 
 SNAPSHOTS_KEPT: Final = 2
 ROWS_MAX: Final = 500
 
-_ORDER: Final = p.OrderRow.__struct_fields__
-_FILL: Final = p.FillRow.__struct_fields__
-_CHUNK: Final = p.Chunk.__struct_fields__
 
-
-def _insert(
-    table: str, columns: Sequence[str], key: str = "", update: Sequence[str] = (), by: str = "seq"
-) -> str:
-    """Return an insert that keeps what is there, or replaces it where *by* of ours is higher."""
-    names = ", ".join(f'"{column}"' for column in columns)
-    marks = ", ".join(["%s"] * len(columns))
-    sql = f'INSERT INTO "{table}" ({names}) VALUES ({marks}) ON CONFLICT '
-    if not update:
-        return f"{sql}DO NOTHING"
-    changes = ", ".join(f'"{column}" = excluded."{column}"' for column in update)
-    return f'{sql}({key}) DO UPDATE SET {changes} WHERE "{table}".{by} < excluded.{by}'
-
-
-# An order told as new twice: by a projector that was replaced, and by its successor with more.
-_INSERT_ORDER: Final = _insert(
-    "orders_order",
-    _ORDER,
-    "account_id, order_id",
-    [name for name in _ORDER if name not in ("account_id", "order_id")],
-    by="version",
-)
-_UPDATE_ORDER: Final = (
-    "UPDATE orders_order SET status = %s, cum_lots = %s, cost = %s, fee = %s, "
-    "rejected_by = COALESCE(NULLIF(%s, ''), rejected_by), reason = COALESCE(NULLIF(%s, ''), reason), "
-    "late_fill = CASE WHEN %s = 1 THEN 1 ELSE late_fill END, "
-    "overfilled = CASE WHEN %s = 1 THEN 1 ELSE overfilled END, version = %s, last_seq = %s, "
-    "updated_ns = %s, "
-    "event_seqs = event_seqs || %s WHERE account_id = %s AND order_id = %s AND version < %s"
-)
-_INSERT_FILL: Final = _insert("orders_fill", _FILL)
-_INSERT_CHUNK: Final = _insert("orders_chunk", _CHUNK)
-_UPSERT_POSITION: Final = _insert(
-    "orders_position",
-    p.PositionRow.__struct_fields__,
-    "account_id, symbol",
-    ("net_lots", "cost", "realized", "seq"),
-)
-_UPSERT_BALANCE: Final = _insert(
-    "orders_balance",
-    p.BalanceRow.__struct_fields__,
-    "account_id, asset",
-    ("free", "locked", "fees", "venue", "external", "seq"),
-)
-_UPSERT_PROGRESS: Final = (
-    'INSERT INTO orders_progress ("partition", next_offset, last_command) VALUES (%s, %s, %s) '
-    'ON CONFLICT ("partition") DO UPDATE SET next_offset = excluded.next_offset, '
-    "last_command = excluded.last_command "
-    "WHERE orders_progress.next_offset < excluded.next_offset"
-)
 _astuple = msgspec.structs.astuple
 
 
@@ -98,19 +46,21 @@ class SqlStore:
         with self._wire(), transaction.atomic(using=self.alias):
             cursor = connections[self.alias].cursor()
             if changes.orders:
-                cursor.executemany(_INSERT_ORDER, [_order_values(row) for row in changes.orders])
+                cursor.executemany(sql.INSERT_ORDER, [_order_values(row) for row in changes.orders])
             if changes.updates:
-                cursor.executemany(_UPDATE_ORDER, [_update_values(row) for row in changes.updates])
-            for sql, rows in (
-                (_INSERT_FILL, changes.fills),
-                (_UPSERT_POSITION, changes.positions),
-                (_UPSERT_BALANCE, changes.balances),
-                (_INSERT_CHUNK, changes.chunks),
+                cursor.executemany(
+                    sql.UPDATE_ORDER, [_update_values(row) for row in changes.updates]
+                )
+            for statement, rows in (
+                (sql.INSERT_FILL, changes.fills),
+                (sql.UPSERT_POSITION, changes.positions),
+                (sql.UPSERT_BALANCE, changes.balances),
+                (sql.INSERT_CHUNK, changes.chunks),
             ):
                 if rows:
-                    cursor.executemany(sql, [_astuple(row) for row in rows])
+                    cursor.executemany(statement, [_astuple(row) for row in rows])
             cursor.execute(
-                _UPSERT_PROGRESS, (changes.partition, changes.next_offset, changes.last_command)
+                sql.UPSERT_PROGRESS, (changes.partition, changes.next_offset, changes.last_command)
             )
             crash("store.before_commit")
         crash("store.after_commit")
@@ -161,7 +111,7 @@ class SqlStore:
         if not account_ids:
             return None
         rows = self._rows(
-            f"SELECT {_columns(_ORDER)} FROM orders_order "
+            f"SELECT {_columns(sql.ORDER)} FROM orders_order "
             f"WHERE account_id IN ({_marks(account_ids)}) AND order_id = %s",
             *account_ids, order_id,
         )  # fmt: skip
@@ -191,7 +141,7 @@ class SqlStore:
                 every = ", ".join(f"'{status}'" for status in _OPEN_IN_INDEX)
                 where.append(f"status IN ({every})")
         rows = self._rows(
-            f"SELECT {_columns(_ORDER)} FROM orders_order WHERE {' AND '.join(where)} "
+            f"SELECT {_columns(sql.ORDER)} FROM orders_order WHERE {' AND '.join(where)} "
             "ORDER BY order_id DESC LIMIT %s",
             *values, query.limit,
         )  # fmt: skip
@@ -216,7 +166,7 @@ class SqlStore:
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[p.Chunk]:
         # The chunk that holds from_seq starts at or before it; chunks do not overlap.
         rows = self._rows(
-            f"SELECT {_columns(_CHUNK)} FROM orders_chunk WHERE stream = %s AND first_seq >= "
+            f"SELECT {_columns(sql.CHUNK)} FROM orders_chunk WHERE stream = %s AND first_seq >= "
             "COALESCE((SELECT max(first_seq) FROM orders_chunk WHERE stream = %s "
             "AND first_seq <= %s), 0) AND last_seq >= %s ORDER BY first_seq LIMIT %s",
             stream, stream, from_seq, from_seq, limit,
@@ -229,7 +179,7 @@ class SqlStore:
             if found and seq <= found[-1].last_seq:
                 continue
             rows = self._rows(
-                f"SELECT {_columns(_CHUNK)} FROM orders_chunk WHERE stream = %s "
+                f"SELECT {_columns(sql.CHUNK)} FROM orders_chunk WHERE stream = %s "
                 "AND first_seq <= %s ORDER BY first_seq DESC LIMIT 1",
                 stream, seq,
             )  # fmt: skip
@@ -276,7 +226,7 @@ class SqlStore:
                 where.append("(at_ns, account_id, seq) < (%s, %s, %s)")
                 values += before
             rows = self._rows(
-                f"SELECT {_columns(_FILL)} FROM orders_fill WHERE {' AND '.join(where)} "
+                f"SELECT {_columns(sql.FILL)} FROM orders_fill WHERE {' AND '.join(where)} "
                 "ORDER BY seq DESC LIMIT %s",
                 *values, limit,
             )  # fmt: skip
@@ -324,10 +274,10 @@ class SqlStore:
         )
         return [kind(*row) for row in rows]
 
-    def _rows(self, sql: str, *values: object) -> list[tuple]:
+    def _rows(self, statement: str, *values: object) -> list[tuple]:
         with self._wire():
             cursor = connections[self.alias].cursor()
-            cursor.execute(sql, values)
+            cursor.execute(statement, values)
             return cursor.fetchall()
 
     @contextmanager
@@ -397,7 +347,7 @@ def _update_values(row: p.OrderUpdate) -> tuple:
 
 
 def _order_row(row: tuple) -> p.OrderRow:
-    values: dict[str, Any] = dict(zip(_ORDER, row, strict=True))
+    values: dict[str, Any] = dict(zip(sql.ORDER, row, strict=True))
     values["side"] = Side(values["side"])
     values["type"] = OrderType(values["type"])
     values["time_in_force"] = TimeInForce(values["time_in_force"])
