@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from oms_project.kernel.numbers import PPM, ceil_div
 from oms_project.kernel.ports import Report
 from oms_project.kernel.words import AccountState, Side
 from oms_project.tests.examples import examples
@@ -167,6 +168,32 @@ def test_what_is_accepted_is_paid_for(script: list[Action]) -> None:
             balances = player.desk.book.state.accounts[account_id].balances
             assert all(b.free >= 0 and b.locked >= 0 for b in balances.values())
     assert not any(order.overfilled for order in player.orders())
+
+
+@given(
+    st.sampled_from(SYMBOLS),
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 200), st.booleans()), max_size=12),
+)
+@examples(120)
+def test_a_hold_is_enough_to_the_unit(symbol: str, fills: list[tuple[int, int, bool]]) -> None:
+    """Funded with exactly the hold: no split of fills needs a unit more; at the limit none is left."""
+    units = build.a_book().units[symbol]
+    notional = units.notional(build.TICKS, LOTS)
+    rate = units.instrument.taker_fee_ppm
+    desk = Desk(funds={"USD": notional + ceil_div(notional * rate, PPM)})
+    desk.do(build.place(build.new_order(symbol=symbol)))
+    usd = desk.account.balances["USD"]
+    assert usd.free == 0
+    dear = True
+    for execution, (lots, better, maker) in enumerate([*fills, (LOTS, 0, False)], 1):
+        size = min(lots, desk.order().leaves)
+        if size:
+            ticks = build.TICKS - better
+            dear = dear and not better and (not maker or rate == 0)
+            desk.do(build.told(build.trade(1, execution, lots=size, ticks=ticks, maker=maker)))
+            assert usd.free >= 0
+    assert usd.locked == 0
+    assert (usd.free == 0) is dear
 
 
 @given(scripts, st.data())

@@ -100,6 +100,7 @@ def test_race(story: str, status: Status, cum: int, flags: str, side: Side) -> N
     assert order.leaves == (0 if closed else 10 - cum)
     assert order.late_fill is (LATE in flags)
     assert order.overfilled is (OVER in flags)
+    assert not (closed and order.pending_cancel)
     state = AccountState.REDUCE_ONLY if AIDE in flags else AccountState.ACTIVE
     assert desk.account.state is state
     moved_by_fills(desk)
