@@ -5,12 +5,13 @@
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+_FOR_TESTS = ("OMS_TEST_", "OMS_REQUIRE_SERVICES")
 
 
 def _flag(text: str) -> bool:
@@ -112,9 +113,20 @@ def read(source: Mapping[str, str]) -> Env:
 
 def load() -> Env:
     """Return this process' environment; makes the data folder and its secret key if needed."""
-    env = read({**_dotenv(BASE_DIR / ".env"), **os.environ})
+    env = read(source())
     env.data_dir.mkdir(parents=True, exist_ok=True)
     return env
+
+
+def source() -> dict[str, str]:
+    """Return what .env and the environment say; the environment wins."""
+    return {**_dotenv(BASE_DIR / ".env"), **os.environ}
+
+
+def unknown(names: Iterable[str]) -> list[str]:
+    """Return the names that look like ours and are not: spelling mistakes, most likely."""
+    ours = (name for name in names if name.startswith("OMS_"))
+    return sorted(name for name in ours if name not in VARS and not name.startswith(_FOR_TESTS))
 
 
 def secret_key(env: Env) -> str:

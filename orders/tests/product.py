@@ -119,6 +119,7 @@ class Product:
         symbol: str = "BTC-USD",
     ) -> str:  # fmt: skip
         """Place an order (without a price: at the market); return its id."""
+        self.clock.advance_ns(NS_PER_MS)  # ids sort by time
         key = f"key-{self._next()}"
         kind = OrderType.LIMIT if ticks else OrderType.MARKET
         tif = TimeInForce.GTC if ticks else TimeInForce.IOC
