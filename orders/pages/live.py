@@ -1,6 +1,5 @@
 """The desk of the running product: reads from queries and the price view, writes through the API."""
 
-import functools
 from collections.abc import Mapping, Sequence
 
 from django.conf import settings
@@ -18,16 +17,10 @@ from orders import wiring
 from orders.domain import demo
 from orders.pages import door
 from orders.pages.desk import Answer, Value
-from orders.queries import Queries
 
 EVENTS_MAX = 500
 FILLS_MAX = 100
 TRADES_MAX = 50
-
-
-@functools.cache
-def _queries() -> Queries:
-    return Queries(wiring.store(), wiring.gateway().pending_order)
 
 
 class LiveDesk:
@@ -48,7 +41,7 @@ class LiveDesk:
             return []
         return [
             one if who.can_trade(one["account_id"]) else {**one, "role": Role.VIEWER}
-            for one in _queries().accounts(who.roles)
+            for one in wiring.read_side().accounts(who.roles)
         ]
 
     def demo_logins(self) -> Sequence[Mapping[str, str]]:
@@ -101,28 +94,28 @@ class LiveDesk:
     def orders(self, request: HttpRequest, query: Mapping[str, str]) -> Value:
         if query["account_id"] not in self._roles(request):
             return {"orders": [], "next_cursor": None}
-        return _queries().orders(_order_query(query), query.get("cursor", ""))
+        return wiring.read_side().orders(_order_query(query), query.get("cursor", ""))
 
     def order(self, request: HttpRequest, order_id: str) -> Value | None:
-        return _queries().order(str(order_id), tuple(self._roles(request)))
+        return wiring.read_side().order(str(order_id), tuple(self._roles(request)))
 
     def events(self, request: HttpRequest, order_id: str) -> Sequence[Value]:
         roles = tuple(self._roles(request))
-        found = _queries().events(str(order_id), roles, limit=EVENTS_MAX)
+        found = wiring.read_side().events(str(order_id), roles, limit=EVENTS_MAX)
         return found["events"] if found else []
 
     def order_fills(self, request: HttpRequest, order_id: str) -> Sequence[Value]:
         roles = tuple(self._roles(request))
-        return _queries().fills(roles, order_id=str(order_id), limit=FILLS_MAX)["fills"]
+        return wiring.read_side().fills(roles, order_id=str(order_id), limit=FILLS_MAX)["fills"]
 
     def fills(self, account_id: str) -> Sequence[Value]:
-        return _queries().fills((account_id,), limit=FILLS_MAX)["fills"]
+        return wiring.read_side().fills((account_id,), limit=FILLS_MAX)["fills"]
 
     def positions(self, account_id: str) -> Sequence[Value]:
-        return _queries().positions(account_id)
+        return wiring.read_side().positions(account_id)
 
     def balances(self, account_id: str) -> Sequence[Value]:
-        return _queries().balances(account_id)
+        return wiring.read_side().balances(account_id)
 
     # ------------------------------------------------------------------ writing
     def submit(self, request: HttpRequest, body: Value, key: str) -> Answer:
