@@ -55,6 +55,7 @@ class LocalServer:
         self.folder = folder
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -88,6 +89,7 @@ class LocalServer:
                 start_new_session=True,  # Ctrl-C is ours to pass on, in our order
             )
         self._process = process
+        self._guard = _guard(process.pid)
         atexit.register(self.kill)
         try:
             self._wait_until_ready(process)
@@ -130,6 +132,9 @@ class LocalServer:
 
     def _gone(self) -> None:
         self._process = None
+        if self._guard is not None:
+            self._guard.communicate(b"ended\n")
+            self._guard = None
         atexit.unregister(self.kill)
 
     def _prepare(self) -> None:
@@ -348,6 +353,17 @@ def start_all(folder: Path, partitions: int) -> Services:
         services.stop()
         raise
     return services
+
+
+def _guard(pid: int) -> "subprocess.Popen[bytes]":
+    """Return a process that kills *pid* when we are gone, however we went (its input ends then)."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", 'read -r line && exit 0; kill -9 "$1"', "guard", str(pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def free_port() -> int:

@@ -1,6 +1,7 @@
 """The local servers: what they say when they cannot start, and that they leave nothing behind."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from oms_project.adapters.servers import (
     ServiceUrls,
     Valkey,
 )
+from oms_project.tests.eventually import eventually
+
+ROOT = Path(__file__).parents[3]
 
 
 class Talker(LocalServer):
@@ -58,6 +62,29 @@ def test_a_server_keeps_its_port_and_leaves_no_process(tmp_path: Path) -> None:
     assert len({first, second, third}) == 3
     assert not any(map(alive, (first, second, third)))
     server.stop()
+
+
+STARTER = """
+import pathlib, sys, time
+from oms_project.adapters.servers import Valkey
+server = Valkey(pathlib.Path(sys.argv[1])).start()
+print(server.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.services
+def test_a_server_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    """Even if that one was killed and could not say goodbye."""
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    with starter:
+        assert starter.stdout is not None
+        pid = int(starter.stdout.readline())
+        assert alive(pid)
+        starter.kill()
+    eventually(lambda: not alive(pid))
 
 
 def test_services_are_found_where_they_were(
