@@ -22,6 +22,7 @@ environment() {
 # checkov takes longest to install and is needed last: behind the others.
 environment "$checkov" "$tools/requirements-checkov.txt" &
 checkov_install=$!
+trap 'kill "$checkov_install" 2> /dev/null || true' EXIT
 
 environment "$infra" "$tools/requirements.txt" "$tools/requirements-schema.txt"
 mkdir -p "$cache"
