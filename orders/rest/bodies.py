@@ -11,13 +11,16 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX, Units
+from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX, Units, units_text
+from oms_project.kernel import numbers
 from oms_project.kernel.words import InstrumentState, OrderType, Side, TimeInForce
 from oms_project.rest import strict_json
 from oms_project.rest.problem import Entry, Problem
 from orders.services import Terms
 
 BATCH_MAX: Final = 500
+DECIMALS_MAX: Final = 18
+"""Of any decimal (kernel/numbers.py)."""
 _TOO_LARGE: Final = Problem("batch_too_large", f"At most {BATCH_MAX} orders a batch.")
 _CLIENT_ORDER_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,36}")
 _encode = msgspec.json.Encoder().encode
@@ -195,10 +198,11 @@ def _why(order: OrderBody, units: Units | None, at: str, index: int | None) -> l
         return found
     if units.instrument.state is not InstrumentState.TRADING:
         wrong("symbol", "instrument_not_tradable", f"It is {units.instrument.state}.")
-    lots = _measure(order.quantity, units.lots, wrong, "quantity", _lot_hint(units))
+    lots = _measure(order.quantity, units.lots, wrong, "quantity", lambda: _lot_hint(units))
     ticks = None
     if not market and order.price is not UNSET:
-        ticks = _measure(order.price, units.ticks, wrong, "price", _tick_hint(order, units))
+        price = order.price
+        ticks = _measure(price, units.ticks, wrong, "price", lambda: _tick_hint(price, units))
     _why_bounds(units, lots, ticks, wrong)
     return found
 
@@ -208,7 +212,7 @@ def _measure(
     read: Callable[[str], int | None],
     wrong: Callable[..., None],
     field: str,
-    hint: str,
+    hint: Callable[[], str],
 ) -> int | None:
     try:
         value = read(text)
@@ -217,7 +221,7 @@ def _measure(
         wrong(field, "not_a_decimal", detail)
         return None
     if value is None:
-        wrong(field, "price_tick" if field == "price" else "quantity_step", hint)
+        wrong(field, "price_tick" if field == "price" else "quantity_step", hint())
     elif value == 0:
         wrong(field, "invalid", "It must be above zero.")
         return None
@@ -228,24 +232,17 @@ def _lot_hint(units: Units) -> str:
     return f"It must be a multiple of {units.instrument.lot_size}."
 
 
-def _tick_hint(order: OrderBody, units: Units) -> str:
-    nearest = _nearest(order.price, units)  # type: ignore[arg-type]
+def _tick_hint(price: str, units: Units) -> str:
+    """Say which price on a tick is nearest. *price* is a decimal, so at most 18 and 18 digits."""
+    exact = numbers.scaled(price, DECIMALS_MAX) or 0  # never None: no decimals are left over
+    step = units.tick_step * 10 ** (DECIMALS_MAX - units.price_places)
+    nearest = units.price_text(max(1, (2 * exact + step) // (2 * step)))
     return f"It must be a multiple of {units.instrument.tick_size}; nearest {nearest}."
-
-
-def _nearest(price: str, units: Units) -> str:
-    """Return the price on the tick below: cut to the tick's decimals, then to a whole tick."""
-    whole, _, fraction = price.partition(".")
-    cut = fraction[: units.price_places].ljust(units.price_places, "0")
-    value = int(whole + cut) if (whole + cut).isascii() and (whole + cut).isdigit() else 0
-    return units.price_text(value // units.tick_step)
 
 
 def _why_bounds(
     units: Units, lots: int | None, ticks: int | None, wrong: Callable[..., None]
 ) -> None:
-    from marketdata.domain.instrument import units_text
-
     instrument = units.instrument
     if lots is not None and lots < instrument.quantity_min_lots:
         least = units.quantity_text(instrument.quantity_min_lots)
