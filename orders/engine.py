@@ -117,18 +117,19 @@ class Engine:
 
     def take(self, partition: int) -> int:
         """Own *partition* and bring its book up to the end of the log; return the next offset."""
-        epoch = self._store.take_epoch(partition)
         now_ns = self._clock.now_ns()
-        fence = wire.seal(
-            commands.SCHEMA, commands.OpenEpoch(epoch), id=self._ids.new(), at_ns=now_ns,
-            actor=GROUP,
-        )  # fmt: skip
-        self._log.append(Topic.COMMANDS, [Record(partition, "", fence)])
+        epoch = self._open_epoch(partition)
         emitted = self._last_emitted(partition)
         book = self._newest_book(partition, emitted)
         owned = Owned(book, epoch, self._venue_of(partition), now_ns)
         first = book.state.offset
         self._replay(owned, self._log.end_offset(Topic.COMMANDS, partition), emitted)
+        # A store that was lost, or restored, counts from an older epoch than the log has seen:
+        # what our venue says would be void.
+        if epoch < book.state.epoch:
+            while self._store.take_epoch(partition) < book.state.epoch:
+                pass
+            epoch = owned.epoch = self._open_epoch(partition)
         self._resume(owned)
         self.owned[partition] = owned
         _logger.info(
@@ -136,6 +137,16 @@ class Engine:
             open_orders=len(book.open_orders()),
         )  # fmt: skip
         return book.state.offset
+
+    def _open_epoch(self, partition: int) -> int:
+        """Become the partition's owner in the store, and say so in the log."""
+        epoch = self._store.take_epoch(partition)
+        fence = wire.seal(
+            commands.SCHEMA, commands.OpenEpoch(epoch), id=self._ids.new(),
+            at_ns=self._clock.now_ns(), actor=GROUP,
+        )  # fmt: skip
+        self._log.append(Topic.COMMANDS, [Record(partition, "", fence)])
+        return epoch
 
     def lose(self, partition: int) -> None:
         """Keep a last snapshot if all is well: the next owner has next to nothing to replay."""

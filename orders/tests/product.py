@@ -48,6 +48,10 @@ class Product:
             clock=self.clock, ids=self.ids,
         )  # fmt: skip
         self.prices: list[SymbolPrices] = []
+        self._serial = 0
+        self._begin()
+
+    def _begin(self) -> None:
         self.engine = engine.Engine(
             log=self.log, store=self.store, venue_of=lambda _: self._venue(), prices=self._fresh,
             clock=self.clock, ids=self.ids, stop=threading.Event(), snapshot_commands=10**6,
@@ -59,7 +63,12 @@ class Product:
                 projector.Projector(self.store, wiring.Reference()), self.clock, wait_ms=0,
             ),
         )  # fmt: skip
-        self._serial = 0
+
+    def restart(self) -> None:
+        """End engine and projector as a kill does, and start new ones."""
+        for loop in self._loops:
+            loop.close()
+        self._begin()
 
     def _venue(self) -> SimulatedVenue:
         return SimulatedVenue(seeded(7), latency_min_ms=LATENCY_MS, latency_max_ms=LATENCY_MS)
