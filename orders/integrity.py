@@ -15,8 +15,10 @@ from oms_project.kernel.ports import BalanceRow, OrderStore, PositionRow
 
 TRIES: Final = 4
 FILLS_PAGE: Final = 500
-FILLS_MAX: Final = 20_000
+FILLS_MAX: Final = 4_000
 """Fills read of one position in one look; after more than that the next look begins anew."""
+EVENTS_A_FILL: Final = 25
+"""So many events of an account for each fill we would read, and there are surely too many."""
 
 UnitsOf = Callable[[str], Units | None]
 
@@ -205,7 +207,8 @@ class _Look:
         before = self._before.get(position.symbol, Sum(0, 0, 0))
         if before.seq >= position.seq:
             return now, []
-        fills = self._fills_since(position.symbol, before.seq)
+        too_many = position.seq - before.seq > EVENTS_A_FILL * self._fills_max
+        fills = None if too_many else self._fills_since(position.symbol, before.seq)
         if fills is None:
             return now, []  # too many since then: from here on, with the next look
         lots, spent = before.lots, before.paid
