@@ -1,0 +1,230 @@
+"""What a right body says, and that reading it fast and reading it slowly accept the same."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX
+from oms_project.kernel.words import OrderType, Side, TimeInForce
+from oms_project.rest import strict_json
+from oms_project.rest.codes import ENTRY_CODES
+from oms_project.rest.problem import Problem
+from oms_project.tests.examples import examples
+from orders.rest import bodies
+from orders.rest.bodies import BatchBody, OrderBody, Parsed
+from orders.tests.door import MINE, UNITS
+from orders.tests.test_bodies_catalogue import GOOD, MARKET, but, item, many
+
+KEY = "key-1"
+
+
+def single(body: bytes) -> Parsed:
+    found = bodies.single(body, KEY, UNITS.get)
+    assert isinstance(found, Parsed), found
+    return found
+
+
+def batch(body: bytes) -> Parsed:
+    found = bodies.batch(body, KEY, UNITS.get)
+    assert isinstance(found, Parsed), found
+    return found
+
+
+# ------------------------------------------------------------------ what is taken
+
+LIMIT, MARKET_ = OrderType.LIMIT, OrderType.MARKET
+GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+TAKEN = [
+    (but(), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
+    (but(side="sell"), (KEY, "BTC-USD", Side.SELL, LIMIT, GTC, 500, 2_001)),
+    (but(time_in_force="ioc"), (KEY, "BTC-USD", Side.BUY, LIMIT, IOC, 500, 2_001)),
+    (but(time_in_force="fok"), (KEY, "BTC-USD", Side.BUY, LIMIT, FOK, 500, 2_001)),
+    (but(MARKET), (KEY, "BTC-USD", Side.BUY, MARKET_, IOC, 500, 0)),
+    (but(MARKET, time_in_force="fok"), (KEY, "BTC-USD", Side.BUY, MARKET_, FOK, 500, 0)),
+    (but(client_order_id="a.B_c:9-"), ("a.B_c:9-", "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
+    (but(client_order_id="x" * 36), ("x" * 36, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
+    (but(quantity="0.500", price="100.0500"), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
+    (but(quantity="100", price="10000"), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 100_000, 200_000)),
+    (but(quantity="0.002", price="5000"), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 2, 100_000)),
+    (but(symbol="ANY-USD", quantity="0.001", price="0.05"), (KEY, "ANY-USD", Side.BUY, LIMIT, GTC, 1, 1)),
+    (but().replace(b'"side"', b'"\\u0073ide"'), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
+    (b" \r\n\t" + but() + b" \n", (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "terms"), TAKEN)
+def test_a_right_order(body: bytes, terms: tuple[object, ...]) -> None:
+    found = single(body)
+    assert (found.account_id, found.terms, found.atomic) == (MINE, [terms], False)
+
+
+def test_a_right_batch() -> None:
+    """Ids by default are the key's and the index; the account may stand anywhere once."""
+    found = batch(many(item(), item(client_order_id="own"), item(account_id=MINE, side="sell")))
+    assert [terms[0] for terms in found.terms] == ["key-1:0", "own", "key-1:2"]
+    assert (found.account_id, found.atomic, found.terms[2][2]) == (MINE, False, Side.SELL)
+    inside = many(item(account_id=MINE), item(), account_id=None).replace(
+        b'"account_id": null, ', b""
+    )
+    assert batch(inside).account_id == MINE
+    assert batch(many(item(), mode="atomic")).atomic is True
+    assert batch(many(item(), mode="independent")).atomic is False
+    assert len(batch(many(*[item()] * bodies.BATCH_MAX)).terms) == bodies.BATCH_MAX
+
+
+def test_the_same_request_has_one_canonical_form() -> None:
+    """Blanks, escapes and the order of fields do not count; what a field says does."""
+    first = single(but()).canonical
+    shuffled = json.dumps(dict(reversed(GOOD.items())), indent=2).encode()
+    assert single(shuffled).canonical == first
+    assert single(but().replace(b"BTC", b"\\u0042TC")).canonical == first
+    others = [but(side="sell"), but(quantity="0.50"), but(client_order_id="x"), but(MARKET)]
+    assert len({first, *(single(other).canonical for other in others)}) == 5
+
+
+# ------------------------------------------------------------------ fast ≡ slow
+
+_texts = st.sampled_from([
+    "BTC-USD", "ANY-USD", "HALT-USD", "X", "", "buy", "sell", "BUY", "limit", "market", "gtc", "ioc",
+    "0.5", "100.05", "100.01", "0", "1e3", "-1", "é", "\x00", "a b", "x" * 40, MINE, "atomic",
+])  # fmt: skip
+_values = st.one_of(
+    _texts.map(json.dumps),
+    st.sampled_from(["1", "0.5", "-0", "null", "true", "[]", "{}", '["x"]', '{"a":1,"a":2}', "1e400",
+                     "NaN", "01", '"\\ud800"', '"\\u0042TC-USD"', '"', "[" * 25 + "]" * 25]),
+)  # fmt: skip
+_names = st.sampled_from([*OrderBody.__struct_fields__, "x", "Side", "", "orders", "mode"])
+
+
+@st.composite
+def members(draw: st.DrawFn) -> str:
+    """Draw an object's text: a right order's, with fields changed, left out, added, told twice."""
+    pairs = [(name, json.dumps(value)) for name, value in GOOD.items()]
+    for _ in range(draw(st.integers(0, 3))):
+        change = draw(st.sampled_from(("change", "drop", "add", "twice", "escape")))
+        at = draw(st.integers(0, len(pairs) - 1)) if pairs else 0
+        if change == "add" or not pairs:
+            pairs.insert(at, (draw(_names), draw(_values)))
+        elif change == "change":
+            pairs[at] = (pairs[at][0], draw(_values))
+        elif change == "drop":
+            pairs.pop(at)
+        elif change == "twice":
+            pairs.append((pairs[at][0], draw(st.one_of(_values, st.just(pairs[at][1])))))
+        else:
+            name, value = pairs[at]
+            pairs[at] = ("".join(f"\\u{ord(letter):04x}" for letter in name), value)
+    blank = draw(st.sampled_from(("", " ", "\n\t")))
+    told = f",{blank}".join(f'"{name}"{blank}:{value}' for name, value in pairs)
+    return f"{blank}{{{told}}}{blank}"
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> bytes:
+    """Draw a batch's text of such orders."""
+    orders = draw(st.lists(members(), max_size=3))
+    top = [f'"orders": [{",".join(orders)}]', f'"account_id": "{MINE}"']
+    if draw(st.booleans()):
+        top.append(f"{json.dumps(draw(_names))}: {draw(_values)}")
+    return f"{{{', '.join(top)}}}".encode("utf-8", "surrogatepass")
+
+
+def slowly(body: bytes, kind: type) -> Any:
+    """Return what a strict reading and nothing clever makes of *body*, or a Problem."""
+    value = strict_json.read_object(body)
+    if isinstance(value, Problem):
+        return value
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        return Problem("validation_error", str(error))
+
+
+def agree(body: bytes, kind: type, code: str, found: Parsed | Problem) -> None:
+    slow = slowly(body, kind)
+    if isinstance(slow, Problem):
+        assert isinstance(found, Problem)
+        expected = code if slow.code == "validation_error" else slow.code
+        # A batch that is a list or a text is no batch at all.
+        assert found.code in (expected, slow.code)
+        assert found.errors or found.status in (400, 413)
+    elif isinstance(found, Problem):
+        # Readable: then it is what a field says that is wrong, never its reading.
+        assert found.code in (code, "batch_empty")
+        unreadable = {"wrong_type", "unknown_field"}
+        assert not any(entry.code in unreadable for entry in found.errors)
+    if isinstance(found, Problem):
+        assert all(entry.code in ENTRY_CODES for entry in found.errors)
+        assert all(entry.pointer[:1] in ("", "/") for entry in found.errors)
+
+
+@given(members())
+@examples(300)
+def test_an_order_is_read_fast_as_slowly(text: str) -> None:
+    """The same bodies pass, and what is refused is refused with a pointer or a code of its own."""
+    body = text.encode("utf-8", "surrogatepass")
+    found = bodies.single(body, KEY, UNITS.get)
+    agree(body, OrderBody, "validation_error", found)
+    if isinstance(found, Parsed):
+        lawful(found)
+
+
+@given(batches())
+@examples(150)
+def test_a_batch_is_read_fast_as_slowly(body: bytes) -> None:
+    found = bodies.batch(body, KEY, UNITS.get)
+    agree(body, BatchBody, "batch_invalid", found)
+    if isinstance(found, Parsed):
+        lawful(found)
+
+
+def lawful(found: Parsed) -> None:
+    """Check that terms are what the engine may be given."""
+    for client_order_id, symbol, side, kind, tif, lots, ticks in found.terms:
+        units = UNITS[symbol]
+        assert (type(side), type(kind), type(tif)) == (Side, OrderType, TimeInForce)
+        assert 0 < lots <= LOTS_MAX
+        assert (ticks == 0) is (kind is OrderType.MARKET)
+        assert ticks <= TICKS_MAX
+        assert units.notional(ticks, lots) <= UNITS_MAX
+        assert 0 < len(client_order_id) <= 36
+
+
+@given(st.integers(0, 10**14), st.integers(0, 10**14))
+@examples(150)
+def test_any_size_is_exact_or_refused(quantity: int, price: int) -> None:
+    """Thousandths of the smallest: the terms are what the texts say, nothing is rounded."""
+    units = UNITS["ANY-USD"]
+    texts = {
+        "quantity": f"{quantity // 10**6}.{quantity % 10**6:06d}",
+        "price": f"{price // 10**5}.{price % 10**5:05d}",
+    }
+    found = bodies.single(but(symbol="ANY-USD", **texts), KEY, UNITS.get)
+    exact = quantity % 10**3 == 0 and price % 5_000 == 0
+    lots, ticks = quantity // 10**3, price // 5_000
+    fits = (
+        0 < lots <= LOTS_MAX and 0 < ticks <= TICKS_MAX and units.notional(ticks, lots) <= UNITS_MAX
+    )
+    assert isinstance(found, Parsed) is (exact and fits)
+    if isinstance(found, Parsed):
+        assert found.terms[0][5:] == (lots, ticks)
+
+
+@given(st.binary(max_size=80))
+@examples(200)
+def test_no_bytes_break_the_door(body: bytes) -> None:
+    """A problem for everything; never an exception."""
+    assert isinstance(bodies.single(body, KEY, UNITS.get), Problem)
+    assert isinstance(bodies.batch(body, KEY, UNITS.get), Problem)
+
+
+@given(st.integers(0, len(but()) - 1), st.binary(max_size=3))
+@examples(300)
+def test_no_damage_breaks_the_door(at: int, damage: bytes) -> None:
+    """A right body with some bytes replaced is taken or refused, the same way fast and slowly."""
+    body = but()[:at] + damage + but()[at + 1 :]
+    agree(body, OrderBody, "validation_error", bodies.single(body, KEY, UNITS.get))
