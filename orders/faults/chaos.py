@@ -33,13 +33,19 @@ _clock = SystemClock()
 
 
 class Outage(msgspec.Struct):
-    """A server that was away. named_ms: until /readyz said so by name, -1: it never did;
-    well_ms: from its start until the product was well again."""
+    """A server that was away.
+
+    named_ms: until /readyz said so by name, -1: it never did; read_*: a list of orders asked for
+    meanwhile; well_ms: from the server's start until the product was well again.
+    """
 
     server: str
     down_ms: int
     named_ms: int
     well_ms: int
+    read_status: int = 0
+    read_ms: int = 0
+    read_outcome: str = ""
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -56,7 +62,9 @@ class Plan(msgspec.Struct, kw_only=True):
 class Chaos:
     """Does a plan to a stage, in a thread beside the load."""
 
-    def __init__(self, stage: Stage, journal: Journal, account_ids: list[str], seed: int) -> None:
+    def __init__(
+        self, stage: Stage, journal: Journal, account_ids: list[str], token: str, seed: int
+    ) -> None:
         self.kills: Counter[str] = Counter()
         self.points: dict[str, str] = {}
         self.outages: list[Outage] = []
@@ -65,6 +73,7 @@ class Chaos:
         self._stage = stage
         self._journal = journal
         self._account_ids = account_ids
+        self._token = token
         self._dice = seeded(seed)
 
     def run(self, plan: Plan, tell: Callable[[str], None]) -> None:
@@ -172,11 +181,13 @@ class Chaos:
         named_ms = -1
         if stage.until(lambda: DEPENDENCY[name] in stage.ready().failed, NAMED_S):
             named_ms = (_clock.monotonic_ns() - down_ns) // NS_PER_MS
+        status, body, read_ms = stage.get("/api/orders", self._token)
         stage.wait(max(0, back_ns - _clock.monotonic_ns()) / NS_PER_S)
         down_ms = (_clock.monotonic_ns() - down_ns) // NS_PER_MS
         server.start()
         well_ms = stage.wait_until_well(self._account_ids)
-        self.outages.append(Outage(name, down_ms, named_ms, well_ms))
+        outcome = str(body.get("outcome", ""))
+        self.outages.append(Outage(name, down_ms, named_ms, well_ms, status, read_ms, outcome))
 
     def _between(self, bounds_ms: tuple[int, int]) -> float:
         return self._dice.randrange(*bounds_ms) / 1000

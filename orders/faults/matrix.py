@@ -151,12 +151,18 @@ def _matrix(results: Sequence[Result]) -> list[str]:
 
 
 def _outage_table(results: Sequence[Result]) -> list[str]:
-    head = ("Server", "Away, ms", "`/readyz` named it after, ms", "All well after its start, ms")
+    head = (
+        "Server", "Away, ms", "`/readyz` named it after, ms", "A list of orders meanwhile",
+        "All well after its start, ms",
+    )  # fmt: skip
     rows = [
-        (one.server, f"{one.down_ms:,}", f"{one.named_ms:,}", f"{one.well_ms:,}")
+        (
+            one.server, f"{one.down_ms:,}", f"{one.named_ms:,}",
+            f"{one.read_status} in {one.read_ms:,} ms", f"{one.well_ms:,}",
+        )
         for result in results
         for one in result.outages
-    ]
+    ]  # fmt: skip
     return _table(head, rows)
 
 

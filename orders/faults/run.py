@@ -55,7 +55,7 @@ def run(plan: Plan, *, seed: int, clients: int, services: Services | None, tell:
         stage.product.wait_ready()
         prices = scenarios.last_prices()
         with oracle.Journal(path) as journal:
-            chaos = Chaos(stage, journal, account_ids, seed)
+            chaos = Chaos(stage, journal, account_ids, token, seed)
             bodies = Bodies(seed, prices, account_ids)
             load = Load(stage.port, token, bodies, journal, seed)
             failures = asyncio.run(_break(plan, stage, chaos, load, account_ids, clients, tell))
@@ -158,6 +158,10 @@ def _unwell(chaos: Chaos, slowest_ms: int) -> list[str]:
         f"{name} was never passed" for name, how in chaos.points.items() if how == "not passed"
     ]
     found += [f"/readyz never named {one.server}" for one in chaos.outages if one.named_ms < 0]
+    for one in chaos.outages:
+        honest = one.read_status == 200 or (one.read_status == 503 and one.read_outcome)
+        if not honest or one.read_ms > ANSWER_MS_MAX:
+            found.append(f"without {one.server} a read got {one.read_status} in {one.read_ms} ms")
     if slowest_ms > ANSWER_MS_MAX:
         found.append(f"an answer took {slowest_ms} ms")
     return found

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -138,19 +138,27 @@ class Stage:
 
     def ready(self) -> Ready:
         """Ask /readyz; status 0: nobody answered."""
-        begun_ns = _clock.monotonic_ns()
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=PROBE_S)
-        try:
-            connection.request("GET", "/readyz")
-            answer = connection.getresponse()
-            body = msgspec.json.decode(answer.read())
-        except (OSError, HTTPException, msgspec.DecodeError):
-            return Ready(0)
-        finally:
-            connection.close()
+        status, body, ms = self.get("/readyz")
         checks = body.get("checks", {})
         failed = frozenset(name for name, one in checks.items() if one["status"] != "ok")
-        return Ready(answer.status, failed, (_clock.monotonic_ns() - begun_ns) // NS_PER_MS)
+        return Ready(status, failed, ms)
+
+    def get(self, path: str, token: str = "") -> tuple[int, dict[str, Any], int]:
+        """Return status (0: nobody answered), body and how many ms it took."""
+        begun_ns = _clock.monotonic_ns()
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=PROBE_S)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        status, body = 0, {}
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            body = msgspec.json.decode(answer.read())
+            status = answer.status
+        except (OSError, HTTPException, msgspec.DecodeError) as error:
+            _logger.info("no_answer", path=path, error=repr(error))
+        finally:
+            connection.close()
+        return status, body, (_clock.monotonic_ns() - begun_ns) // NS_PER_MS
 
     def wait_until_well(self, account_ids: list[str]) -> int:
         """Wait until a command sent now is decided and stored in every partition, and web is ready.

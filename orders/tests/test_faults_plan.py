@@ -84,7 +84,7 @@ def a_result(**changes: object) -> Result:
 
 def rendered(*results: Result) -> str:
     names = ("runs", "matrix", "outages", "points")
-    empty = "\n".join(f"<!-- begin: {name} -->\nold\n<!-- end: {name} -->" for name in names)
+    empty = "\n".join(f"<!-- begin: {name} -->\noutdated\n<!-- end: {name} -->" for name in names)
     return matrix.render(empty, results)
 
 
@@ -92,7 +92,7 @@ def test_figures_come_from_the_runs() -> None:
     text = rendered(a_result(), a_result(killed={"engine": 5}, lost=2))
     assert "| SIGKILL of the engine | 7 | 2 | 0 |" in text
     assert "| SIGKILL of web | 1 | 0 | 0 |" in text
-    assert "old" not in text
+    assert "outdated" not in text
 
 
 def test_a_fault_that_was_never_done_is_not_claimed() -> None:
@@ -108,8 +108,8 @@ def test_a_crash_point_shows_how_its_runs_ended() -> None:
 
 
 def test_outages_say_when_they_were_named() -> None:
-    text = rendered(a_result(outages=[Outage("kafka", 4_000, 1_200, 9_000)]))
-    assert "| kafka | 4,000 | 1,200 | 9,000 |" in text
+    text = rendered(a_result(outages=[Outage("kafka", 4_000, 1_200, 9_000, 200, 15)]))
+    assert "| kafka | 4,000 | 1,200 | 200 in 15 ms | 9,000 |" in text
 
 
 def test_the_document_is_what_the_kept_runs_say() -> None:
