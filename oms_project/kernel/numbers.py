@@ -8,7 +8,7 @@ from typing import Final
 
 DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]{1,18}))?", re.ASCII)
 _match = DECIMAL.fullmatch
-_POWERS: Final = tuple(10**places for places in range(37))
+_POWERS: Final[tuple[int, ...]] = tuple(10**places for places in range(37))
 
 PPM: Final = 1_000_000
 """Rates (fees, collars) are integers in parts per million."""
