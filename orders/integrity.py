@@ -20,6 +20,9 @@ FILLS_MAX: Final = 4_000
 EVENTS_A_FILL: Final = 25
 """So many events of an account for each fill we would read, and there are surely too many."""
 
+UNTOUCHED: Final = 100
+"""Accounts looked at besides those that moved, the longest not seen first: rows may be damaged."""
+
 UnitsOf = Callable[[str], Units | None]
 
 
@@ -34,6 +37,7 @@ class Sum(msgspec.Struct, frozen=True, array_like=True):
 class Seen(msgspec.Struct, frozen=True):
     """One account when it was last looked at. seq: its last_seq; sums: by symbol."""
 
+    at_ns: int
     seq: int
     sums: dict[str, Sum]
     breaches: list[str] = []
@@ -44,8 +48,9 @@ class Seen(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct):
     """One look at all accounts.
 
-    checked: looked at now; unchanged: not touched since the last look; moving: too busy to be read
-    at one instant, left for the next look; seen: account id -> what the next look begins with.
+    checked: looked at now; unchanged: not touched since the last look, and not looked at; moving:
+    too busy to be read at one instant, left for the next look; seen: account id -> what the next
+    look begins with.
     """
 
     at_ns: int
@@ -95,14 +100,18 @@ def check(
     fills_max: int = FILLS_MAX,
     pause: Callable[[], object] = lambda: None,
 ) -> Result:
-    """Look at every account touched since *before*; at most until *over*."""
+    """Look at every account touched since *before*, and some others; at most until *over*."""
     result = Result(at_ns, accounts=len(account_ids))
+    oldest = sorted(before, key=lambda account_id: before[account_id].at_ns)[:UNTOUCHED]
     for account_id in account_ids:
         seen = before.get(account_id)
-        if over() or (seen is not None and store.last_seq(account_id) == seen.seq):
+        touched = seen is None or store.last_seq(account_id) != seen.seq
+        if over() or not (touched or account_id in oldest):
             result.unchanged += 1
         else:
-            now = account(store, account_id, units_of, seen, fills_max=fills_max, pause=pause)
+            now = account(
+                store, account_id, units_of, seen, at_ns=at_ns, fills_max=fills_max, pause=pause
+            )
             result.checked += now is not None
             result.moving += now is None
             result.fills += now.fills if now is not None else 0
@@ -120,6 +129,7 @@ def account(
     units_of: UnitsOf,
     seen: Seen | None,
     *,
+    at_ns: int = 0,
     fills_max: int = FILLS_MAX,
     pause: Callable[[], object] = lambda: None,
 ) -> Seen | None:
@@ -130,7 +140,8 @@ def account(
         positions = store.positions((account_id,))
         balances = store.balances((account_id,))
         now = (seq, positions, balances)
-        found = _Look(store, account_id, units_of, seen, fills_max).at(seq, positions, balances)
+        look = _Look(store, account_id, units_of, seen, fills_max)
+        found = look.at(at_ns, seq, positions, balances)
         still = store.last_seq(account_id) == seq
         if still and (not found.breaches or now == last):
             return found
@@ -153,7 +164,9 @@ class _Look:
         self._fills_max = fills_max
         self._fills = 0
 
-    def at(self, seq: int, positions: list[PositionRow], balances: list[BalanceRow]) -> Seen:
+    def at(
+        self, at_ns: int, seq: int, positions: list[PositionRow], balances: list[BalanceRow]
+    ) -> Seen:
         breaches = list(self._balances(balances))
         owed, unknown = self._owed(positions)
         if not unknown:
@@ -168,7 +181,7 @@ class _Look:
             if row.free < 0
         ]
         concerns += [f"{self._account_id} {symbol}: unknown instrument" for symbol in unknown]
-        return Seen(seq, sums, breaches, concerns, self._fills)
+        return Seen(at_ns, seq, sums, breaches, concerns, self._fills)
 
     def _balances(self, balances: list[BalanceRow]) -> Iterator[str]:
         for b in balances:

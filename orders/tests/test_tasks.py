@@ -15,7 +15,7 @@ from oms_project.celery import app
 from oms_project.kernel.errors import GapError
 from oms_project.kernel.ports import Changes, Claim, Record, Snapshot, Submission
 from oms_project.kernel.words import Topic
-from orders import tasks, upkeep, wiring
+from orders import integrity, tasks, upkeep, wiring
 from orders.domain.book import Book, State, state_hash
 from orders.domain.events import BalanceChanged
 from orders.models import Balance, Fill
@@ -162,19 +162,43 @@ def a_claim(at_ms: int, number: int) -> Claim:
 
 
 # ------------------------------------------------------------------ integrity
-def test_true_books_are_good_and_known_ones_not_read_again() -> None:
-    """The second look reads only what moved."""
+def test_true_books_are_good_and_fills_added_up_once() -> None:
+    """The second look reads only the fills that came since."""
     world = World()
     account_id = booked(world)
     check_books()
     first = wiring.integrity()
     assert first is not None
-    assert (first.breaches, first.checked) == ([], 1)
+    assert (first.breaches, first.checked, first.fills) == ([], 1, 1)
     check_books()
     second = wiring.integrity()
     assert second is not None
-    assert (second.checked, second.unchanged) == (0, 1)
-    assert second.seen[account_id] == first.seen[account_id]
+    assert (second.breaches, second.checked, second.fills) == ([], 1, 0)
+    assert second.seen[account_id].sums == first.seen[account_id].sums
+
+
+def test_untouched_accounts_take_turns(monkeypatch: Any) -> None:
+    """So many a run, the longest not seen first, so that a damaged row is found in the end."""
+    monkeypatch.setattr(integrity, "UNTOUCHED", 2)
+    world = World()
+    ids = [world.account() for _ in range(5)]
+    check_books()
+    for _ in range(3):
+        check_books()
+        result = wiring.integrity()
+        assert result is not None
+        assert (result.checked, result.unchanged) == (2, 3)
+    assert len({result.seen[one].at_ns for one in ids}) >= 3
+
+
+def test_damage_of_an_untouched_account_is_found() -> None:
+    booked(World())
+    check_books()
+    Balance.objects.filter(asset="USD").update(external=7)
+    check_books()
+    result = wiring.integrity()
+    assert result is not None
+    assert "sums to" in result.breaches[0]
 
 
 @pytest.mark.parametrize(
