@@ -1,0 +1,400 @@
+"""Order entry without a server: plans, what they commit, and what the client is told of it."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from oms_project.kernel import ids, wire
+from oms_project.kernel.errors import TransportError, UnknownOutcomeError
+from oms_project.kernel.ports import ClaimState, OrderRow
+from oms_project.kernel.words import OrderType, Side, Status, TimeInForce, Topic
+from oms_project.rest.problem import NOT_FOUND, Problem
+from orders.domain import commands as c
+from orders.rest import entry
+from orders.rest.entry import Answer, Plan
+from orders.tests.contracts.rows import an_order, changes
+from orders.tests.door import ANN, MINE, OTHERS, PARTITIONS, READ_ONLY, Door, a_header, door
+from orders.tests.test_bodies_catalogue import but, item, many
+
+__all__ = ("door",)
+
+ID = ids.order_id(ids.order_id_base(MINE, "orders", "old", 1_790_000_000_000), 0)
+
+
+def commands(door: Door) -> list[tuple[wire.Envelope, c.Command]]:
+    """Return what stands in oms.commands."""
+    found = []
+    for partition in range(PARTITIONS):
+        for record in door.log.read(Topic.COMMANDS, partition, 0, 1_000):
+            envelope = wire.open_envelope(record.value, c.SCHEMA)
+            found.append((envelope, wire.read_body(c.decoder, envelope)))
+    return found
+
+
+def answered(answer: object, status: int = 202) -> dict[str, Any]:
+    assert isinstance(answer, Answer), answer
+    assert answer.status == status
+    return json.loads(answer.body)
+
+
+def problem_of(found: object) -> Problem:
+    assert isinstance(found, Problem), found
+    return found
+
+
+# ------------------------------------------------------------------ orders
+
+
+def test_an_order_is_written_and_acknowledged(door: Door) -> None:
+    """One record of its account's partition, with the id that the client is told."""
+    body = answered(door.commit(door.order(but(), traceparent="00-abc")))
+    ((envelope, command),) = commands(door)
+    assert isinstance(command, c.PlaceOrders)
+    (order,) = command.orders
+    assert body == {"order_id": order.order_id, "client_order_id": "key-1", "status": "NEW"}
+    assert uuid.UUID(order.order_id).version == 7
+    assert (command.account_id, command.atomic) == (MINE, False)
+    assert (envelope.actor, envelope.trace, envelope.at_ns) == (
+        "ann",
+        "00-abc",
+        door.clock.now_ns(),
+    )
+    assert envelope.id == ids.base_of(order.order_id)
+    partition = ids.partition_of(MINE, PARTITIONS)
+    assert door.log.end_offset(Topic.COMMANDS, partition) == 1
+
+
+def test_a_batch_is_one_record(door: Door) -> None:
+    """Answered in the order sent, ids in a row."""
+    body = answered(
+        door.commit(door.batch(many(item(), item(client_order_id="own"), mode="atomic")))
+    )
+    ((_, command),) = commands(door)
+    assert isinstance(command, c.PlaceOrders)
+    assert command.atomic is True
+    assert [one["order_id"] for one in body["orders"]] == [o.order_id for o in command.orders]
+    assert [one["client_order_id"] for one in body["orders"]] == ["key-1:0", "own"]
+    assert [ids.index_of(one["order_id"]) for one in body["orders"]] == [0, 1]
+
+
+def test_planning_writes_nothing(door: Door) -> None:
+    """Only the commit does."""
+    assert isinstance(door.order(but()), Plan)
+    assert isinstance(door.batch(many(item())), Plan)
+    assert isinstance(door.cancel_all(cancel_body()), Plan)
+    assert door.untouched()
+
+
+def cancel_body(**changes: Any) -> bytes:
+    return json.dumps({"account_id": MINE} | changes).encode()
+
+
+# ------------------------------------------------------------------ the same key again
+
+REQUESTS = {
+    "order": lambda door, **kw: door.order(but(**kw)),
+    "batch": lambda door, **kw: door.batch(many(item(**kw))),
+    "cancel all": lambda door, **kw: door.cancel_all(cancel_body(**kw)),
+}
+
+
+@pytest.mark.parametrize("request_of", REQUESTS.values(), ids=list(REQUESTS))
+def test_a_second_time_is_answered_as_the_first(door: Door, request_of: Any) -> None:
+    """Byte for byte, later too; said to be a replay; nothing more is written."""
+    first = door.commit(request_of(door))
+    door.clock.advance_s(3_600)
+    again = door.commit(request_of(door))
+    assert isinstance(first, Answer)
+    assert isinstance(again, Answer)
+    assert (again.status, again.body) == (first.status, first.body)
+    assert (first.headers, again.headers) == ({}, {"Idempotent-Replayed": "true"})
+    assert door.records() == 1
+
+
+@pytest.mark.parametrize("request_of", REQUESTS.values(), ids=list(REQUESTS))
+def test_another_body_under_the_key_is_refused(door: Door, request_of: Any) -> None:
+    door.commit(request_of(door))
+    found = problem_of(door.commit(request_of(door, side="sell")))
+    assert (found.code, found.status) == ("idempotency_key_reused", 422)
+    assert door.records() == 1
+
+
+def test_the_same_key_is_another_of_another_endpoint(door: Door) -> None:
+    """An order, a batch and a cancel may share one."""
+    for request_of in REQUESTS.values():
+        answered(door.commit(request_of(door)))
+    assert door.records() == 3
+
+
+def test_what_differs_is_named(door: Door) -> None:
+    door.commit(door.order(but()))
+    plan = door.order(but(quantity="0.6", side="sell"))
+    assert isinstance(plan, Plan)
+    (state,) = door.gateway.intake.commit([plan.submission])
+    assert isinstance(state, ClaimState)
+    found = entry.reused(door.gateway, plan, state)
+    assert found.code == "idempotency_key_reused"
+    assert {one.pointer for one in found.errors} == {"/quantity", "/side"}
+
+
+def test_a_key_in_flight(door: Door) -> None:
+    """Claimed by a request that has not written yet: come again, it will be known then."""
+    plan = door.order(but())
+    assert isinstance(plan, Plan)
+    door.claims.claim([plan.submission.claim])
+    found = problem_of(door.commit(plan))
+    assert (found.code, found.status) == ("idempotency_in_flight", 409)
+    assert found.headers == {"Retry-After": "1"}
+    door.clock.advance_s(10)
+    body = answered(door.commit(door.order(but())))
+    assert ids.base_of(body["order_id"]) == plan.submission.claim.ids_base
+    assert door.records() == 1
+
+
+def test_a_kept_answer_is_given_again(door: Door) -> None:
+    """What a waiting client was told is told again, not the acknowledgement."""
+    plan = door.order(but())
+    door.commit(plan)
+    assert isinstance(plan, Plan)
+    door.gateway.intake.settle(plan.submission.claim, 201, b'{"status":"FILLED"}')
+    again = door.commit(door.order(but()))
+    assert answered(again, 201) == {"status": "FILLED"}
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "outcome"),
+    [
+        (TransportError("claims", "away"), "idempotency_store_unavailable", "none"),
+        (TransportError("log", "away"), "durable_log_unavailable", "none"),
+        (UnknownOutcomeError("log", "no answer"), "durable_log_unavailable", "unknown"),
+    ],
+)
+def test_a_broken_wire_is_told_with_its_outcome(error: Exception, code: str, outcome: str) -> None:
+    found = entry.failed(error)
+    assert (found.code, found.status, found.outcome) == (code, 503, outcome)
+    assert found.headers == {"Retry-After": "1"}
+
+
+def test_a_bug_is_not_told_as_a_broken_wire() -> None:
+    with pytest.raises(ZeroDivisionError):
+        entry.failed(ZeroDivisionError())
+
+
+# ------------------------------------------------------------------ who may
+
+ACCOUNTS = [
+    (OTHERS, "not_found"),
+    ("no account at all", "not_found"),
+    ("", "not_found"),
+    ("x" * 1_000, "not_found"),
+    (MINE.upper().replace("5", "A"), "not_found"),
+    (READ_ONLY, "permission_denied"),
+]
+
+
+@pytest.mark.parametrize(("account_id", "code"), ACCOUNTS)
+def test_an_account_that_is_not_ones_own(door: Door, account_id: str, code: str) -> None:
+    """It does not exist, in the same bytes whoever's it is; one's own may be for reading only."""
+    found = [
+        problem_of(door.order(but(account_id=account_id))),
+        problem_of(door.batch(many(item(), account_id=account_id))),
+        problem_of(door.cancel_all(cancel_body(account_id=account_id))),
+    ]
+    assert {one.code for one in found} == {code}
+    assert all(one is NOT_FOUND for one in found) is (code == "not_found")
+    assert door.untouched()
+
+
+def test_what_is_wrong_is_told_before_whose_it_is(door: Door) -> None:
+    """Else a stranger could learn from the order of answers which accounts there are."""
+    for account_id in (OTHERS, "nobody's"):
+        found = problem_of(door.order(but(account_id=account_id, side="up")))
+        assert found.code == "validation_error"
+
+
+# ------------------------------------------------------------------ headers
+
+HEADERS = [
+    ({"idempotency_key": ""}, "idempotency_key_missing"),
+    ({"idempotency_key": " "}, "idempotency_key_invalid"),
+    ({"idempotency_key": "a b"}, "idempotency_key_invalid"),
+    ({"idempotency_key": "ä"}, "idempotency_key_invalid"),
+    ({"idempotency_key": "x" * 256}, "idempotency_key_invalid"),
+    ({"idempotency_key": "a\tb"}, "idempotency_key_invalid"),
+    ({"content_type": ""}, "unsupported_media_type"),
+    ({"content_type": "text/plain"}, "unsupported_media_type"),
+    ({"content_type": "application/json; charset=latin-1"}, "unsupported_media_type"),
+    ({"content_encoding": "gzip"}, "unsupported_content_encoding"),
+    ({"accept": "text/html"}, "not_acceptable"),
+]
+
+
+@pytest.mark.parametrize(("headers", "code"), HEADERS)
+def test_headers_that_are_wrong(door: Door, headers: dict[str, str], code: str) -> None:
+    """At every door, before the body is looked at."""
+    for found in (
+        door.order(b"garbage", **headers),
+        door.batch(b"garbage", **headers),
+        door.cancel_all(b"garbage", **headers),
+        door.cancel(ID, b"{}", **headers),
+    ):
+        assert problem_of(found).code == code
+    assert door.untouched()
+
+
+@pytest.mark.parametrize(
+    "key", ["x", "x" * 255, "!~\"'{}:", "00000000-0000-0000-0000-000000000000"]
+)
+def test_keys_that_are_right(door: Door, key: str) -> None:
+    body = answered(door.commit(door.order(but(), idempotency_key=key)))
+    assert body["client_order_id"] == key
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"),
+    [
+        ("", 0.0), ("wait=5", 5.0), ("wait=0", 0.0), ("respond-async, wait=3", 3.0),
+        ("WAIT=2", 2.0), ("wait=99999", 10.0), ("wait=-1", 0.0), ("wait=1.5", 0.0),
+        ("wait=", 0.0), ("wait", 0.0), ("waiter=5", 0.0), ("wait=" + "9" * 5_000, 10.0),
+    ],
+)  # fmt: skip
+def test_how_long_a_client_waits(prefer: str, seconds: float) -> None:
+    assert entry.wait_of(a_header(prefer=prefer)) == seconds
+
+
+# ------------------------------------------------------------------ cancels
+
+
+def a_row(**facts: Any) -> OrderRow:
+    return an_order(1, **{"order_id": ID, "account_id": MINE} | facts)
+
+
+def stored(door: Door, **facts: Any) -> None:
+    door.store.apply(changes(1, orders=[a_row(**facts)]))
+
+
+def test_a_cancel_of_an_open_order(door: Door) -> None:
+    stored(door, status=Status.ACCEPTED)
+    body = answered(door.commit(door.cancel(ID)))
+    assert body == {"status": "PENDING_CANCEL", "order_id": ID}
+    ((_, command),) = commands(door)
+    assert command == c.CancelOrders(MINE, (ID,))
+
+
+def test_a_cancel_of_an_order_that_is_not_projected_yet(door: Door) -> None:
+    """Acknowledged a moment ago: the claim knows it."""
+    order_id = answered(door.commit(door.order(but())))["order_id"]
+    body = answered(door.commit(door.cancel(order_id)))
+    assert body["order_id"] == order_id
+    assert [type(command) for _, command in commands(door)] == [c.PlaceOrders, c.CancelOrders]
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"status": Status.FILLED}, "invalid_state_transition"),
+        ({"status": Status.REJECTED}, "invalid_state_transition"),
+        ({"status": Status.EXPIRED}, "invalid_state_transition"),
+        ({"account_id": OTHERS}, "not_found"),
+        ({"account_id": READ_ONLY}, "permission_denied"),
+    ],
+)
+def test_a_cancel_that_is_refused(door: Door, facts: dict[str, Any], code: str) -> None:
+    stored(door, **facts)
+    assert problem_of(door.cancel(ID)).code == code
+    assert door.untouched()
+
+
+def test_a_cancel_of_nothing_and_of_anothers_are_the_same(door: Door) -> None:
+    """Byte for byte, whatever the id looks like."""
+    stored(door, account_id=OTHERS)
+    for order_id in (ID, ID[:-1] + "9", "x", "", "x" * 5_000, "\x00"):
+        assert door.cancel(order_id) is NOT_FOUND
+
+
+def test_a_cancel_of_a_canceled_order_is_answered(door: Door) -> None:
+    """It is what was wanted; nothing is written."""
+    stored(door, status=Status.CANCELED)
+    assert answered(door.cancel(ID)) == {"status": "CANCELED", "order_id": ID}
+    assert door.untouched()
+
+
+@pytest.mark.parametrize("end", [Status.FILLED, Status.CANCELED])
+def test_a_repeated_cancel_is_answered_as_the_first_time(door: Door, end: Status) -> None:
+    """Whatever has become of the order since."""
+    stored(door, status=Status.ACCEPTED)
+    first = door.commit(door.cancel(ID))
+    door.store.apply(changes(2, orders=[a_row(status=end, version=9)]))
+    again = door.commit(door.cancel(ID))
+    assert isinstance(first, Answer)
+    assert isinstance(again, Answer)
+    assert (again.status, again.body) == (first.status, first.body)
+    assert again.headers == {"Idempotent-Replayed": "true"}
+    assert door.records() == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"[]", "validation_error"), (b'{"x": 1}', "validation_error"), (b"{", "malformed_json"),
+     (b'{"a": 1, "a": 1}', "duplicate_json_key")],
+)  # fmt: skip
+def test_a_cancel_takes_no_fields(door: Door, body: bytes, code: str) -> None:
+    stored(door)
+    assert problem_of(door.cancel(ID, body)).code == code
+    assert isinstance(door.cancel(ID, b" {} "), Plan)
+
+
+@pytest.mark.parametrize(
+    ("fields", "command"),
+    [
+        ({}, c.CancelOrders(MINE, ())),
+        ({"symbol": "BTC-USD"}, c.CancelOrders(MINE, (), "BTC-USD")),
+        ({"side": "sell"}, c.CancelOrders(MINE, (), "", "sell")),
+        ({"symbol": "OLD-USD", "side": "buy"}, c.CancelOrders(MINE, (), "OLD-USD", "buy")),
+    ],
+)
+def test_cancel_all(door: Door, fields: dict[str, str], command: c.Command) -> None:
+    """A symbol that is not traded any more may still have open orders."""
+    body = answered(door.commit(door.cancel_all(cancel_body(**fields))))
+    assert body == {"status": "PENDING_CANCEL", "account_id": MINE}
+    assert [told for _, told in commands(door)] == [command]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointers"),
+    [
+        (b"", "empty_body", []),
+        (b"[]", "validation_error", [""]),
+        (b"{}", "validation_error", ["/account_id"]),
+        (cancel_body(account_id=5), "validation_error", ["/account_id"]),
+        (cancel_body(symbol="DOGE-USD"), "validation_error", ["/symbol"]),
+        (cancel_body(symbol=None), "validation_error", ["/symbol"]),
+        (cancel_body(side="BUY"), "validation_error", ["/side"]),
+        (cancel_body(order_ids=[]), "validation_error", ["/order_ids"]),
+        (b'{"account_id": "a", "account_id": "b"}', "duplicate_json_key", []),
+    ],
+)
+def test_a_bad_cancel_all(door: Door, body: bytes, code: str, pointers: list[str]) -> None:
+    found = problem_of(door.cancel_all(body))
+    assert (found.code, [one.pointer for one in found.errors]) == (code, pointers)
+    assert door.untouched()
+
+
+# ------------------------------------------------------------------ reading what was just sent
+
+
+def test_an_order_can_be_read_before_it_is_projected(door: Door) -> None:
+    order_id = answered(door.commit(door.order(but())))["order_id"]
+    row = entry.find_order(door.gateway, ANN, order_id)
+    assert row is not None
+    assert (row.status, row.quantity_lots, row.price_ticks) == (Status.NEW, 500, 2_001)
+    assert (row.side, row.type, row.time_in_force) == (Side.BUY, OrderType.LIMIT, TimeInForce.GTC)
+    assert entry.find_order(door.gateway, ANN, ids.order_id(ids.base_of(order_id), 1)) is None
+
+
+def test_anothers_order_cannot_be_read_before_it_is_projected(door: Door) -> None:
+    order_id = answered(door.commit(door.order(but())))["order_id"]
+    assert door.gateway.pending_order(order_id, [OTHERS]) is None
+    assert door.gateway.pending_order(order_id, []) is None
