@@ -115,7 +115,7 @@ def run_of(tree: terraform.Terraform, figures: dict[str, str]):
 @pytest.fixture(scope="session")
 def checkov():
     """Runs checkov, once its installation (behind us) is done; its reports as JSON."""
-    stamp, patience = CHECKOV / ".stamp", time.monotonic() + 300
+    stamp, patience = CHECKOV / ".stamp", time.monotonic() + 900
     while not stamp.is_file() and time.monotonic() < patience:
         time.sleep(1)
     assert stamp.is_file(), f"checkov is not installed in {CHECKOV}"

