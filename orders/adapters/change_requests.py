@@ -10,7 +10,10 @@ from orders.models import ChangeRequest
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One request. partition, offset: where its command is, None if nobody knows."""
+    """One request. text: for people; wanted: JSON of what was asked for, to tell two wishes apart.
+
+    partition, offset: where its command is, None if nobody knows.
+    """
 
     id: str
     kind: str
@@ -18,35 +21,31 @@ class Asked(msgspec.Struct, frozen=True):
     actor: str
     at_ns: int
     text: str
+    wanted: str
     partition: int | None = None
     offset: int | None = None
 
 
-class ReusedError(Exception):
-    """The id was used for another wish already."""
-
-
-def begin(asked: Asked, wanted: str) -> Asked:
-    """Note *asked* unless its id is known; return it as it is stored.
-
-    Raises:
-        ReusedError: the id is known and stands for something else than *wanted*.
-    """
-    row, made = ChangeRequest.objects.get_or_create(
-        id=asked.id,
-        defaults={
-            "kind": asked.kind, "target": asked.target, "actor": asked.actor,
-            "at_ns": asked.at_ns, "text": asked.text, "wanted": wanted,
-        },
-    )  # fmt: skip
-    if not made and (row.kind, row.target, row.wanted) != (asked.kind, asked.target, wanted):
-        raise ReusedError(row.text)
+def begin(asked: Asked) -> Asked:
+    """Note *asked* unless its id is known; return it as it is stored."""
+    values = msgspec.structs.asdict(asked)
+    row, _ = ChangeRequest.objects.get_or_create(id=values.pop("id"), defaults=values)
     return _asked(row)
 
 
 def sent(request_id: str, partition: int, offset: int) -> None:
     """Note where the command is."""
     ChangeRequest.objects.filter(id=request_id).update(partition=partition, offset=offset)
+
+
+def forget(request_id: str) -> None:
+    """The log refused it: nothing was asked."""
+    ChangeRequest.objects.filter(id=request_id, offset=None).delete()
+
+
+def find(request_id: str) -> Asked | None:
+    row = ChangeRequest.objects.filter(id=request_id).first()
+    return None if row is None else _asked(row)
 
 
 def newest(kind: str, target: str, limit: int) -> list[Asked]:
@@ -57,5 +56,6 @@ def newest(kind: str, target: str, limit: int) -> list[Asked]:
 
 def _asked(row: ChangeRequest) -> Asked:
     return Asked(
-        str(row.id), row.kind, row.target, row.actor, row.at_ns, row.text, row.partition, row.offset
-    )
+        str(row.id), row.kind, row.target, row.actor, row.at_ns, row.text, row.wanted,
+        row.partition, row.offset,
+    )  # fmt: skip
