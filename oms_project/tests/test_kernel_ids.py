@@ -15,7 +15,7 @@ times = st.integers(0, 2**48 - 1)
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=255), times)
-@examples(200)
+@examples(60)
 def test_every_id_is_a_uuid_of_version_7(account: str, endpoint: str, key: str, at: int) -> None:
     """RFC 9562 §5.7: version, variant and 48 bits of milliseconds; canonical text."""
     base = ids.order_id_base(account, endpoint, key, at)

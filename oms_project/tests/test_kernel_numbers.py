@@ -57,7 +57,7 @@ decimals = st.from_regex(numbers.DECIMAL, fullmatch=True)
 
 
 @given(decimals, st.integers(0, 18))
-@examples(80)
+@examples(50)
 def test_scaled_is_what_decimal_says(text: str, places: int) -> None:
     """Python's own decimals, multiplied exactly, agree on every text of the grammar."""
     exact = Fraction(Decimal(text)) * 10**places
@@ -74,7 +74,7 @@ def test_steps_are_whole_or_nothing(text: str, places: int, step: int) -> None:
 
 
 @given(st.integers(0, 10**18 - 1), st.integers(0, 18), st.integers(0, 18))
-@examples(200)
+@examples(80)
 def test_text_goes_there_and_back(value: int, places: int, decimals_min: int) -> None:
     """What is written is read as the same; negative values only gain a sign."""
     shown = numbers.text(value, places, min(decimals_min, places))
@@ -112,7 +112,7 @@ def test_decimals_of_a_size(size: str, decimals: int) -> None:
 
 
 @given(st.integers(-(10**24), 10**24), st.integers(1, 10**12))
-@examples(150)
+@examples(60)
 def test_ceil_div_is_the_smallest_that_covers(value: int, divisor: int) -> None:
     found = numbers.ceil_div(value, divisor)
     assert found * divisor >= value > (found - 1) * divisor

@@ -55,7 +55,7 @@ def disorders(draw: st.DrawFn) -> tuple[list[Report], list[list[Report]]]:
 
 
 @given(disorders(), st.sampled_from(SYMBOLS), st.sampled_from(Side), st.booleans())
-@examples(120)
+@examples(100)
 def test_any_order_of_reports_ends_the_same(
     drawn: tuple[list[Report], list[list[Report]]], symbol: str, side: Side, asked: bool
 ) -> None:
@@ -85,7 +85,7 @@ def _moving_parts(account: Account) -> dict[str, object]:
 
 
 @given(scripts)
-@examples(120)
+@examples(60)
 def test_events_tell_all_that_commands_did(script: list[Action]) -> None:
     """Folding them gives the same accounts, orders and instruments; balances never breach."""
     player = Player()
@@ -102,7 +102,7 @@ def test_events_tell_all_that_commands_did(script: list[Action]) -> None:
 
 
 @given(scripts, st.integers(0, 40))
-@examples(120)
+@examples(60)
 def test_replay_gives_the_same_state(script: list[Action], cut: int) -> None:
     """From nothing, and from a snapshot taken anywhere: the same hash, the same events."""
     player = Player()
@@ -122,7 +122,7 @@ def test_replay_gives_the_same_state(script: list[Action], cut: int) -> None:
 
 
 @given(scripts)
-@examples(200)
+@examples(80)
 def test_whatever_happens_the_books_are_right(script: list[Action]) -> None:
     """After every command: sums zero, holds are what orders hold, trades ≡ cash ≡ position."""
     player = Player()
@@ -144,7 +144,7 @@ def _no_overfill_in_silence(desk: Desk) -> None:
 
 
 @given(scripts)
-@examples(60)
+@examples(40)
 def test_an_overfill_takes_trading_away(script: list[Action]) -> None:
     """The record that tells of one leaves no account ACTIVE."""
     player = Player()
@@ -158,7 +158,7 @@ def test_an_overfill_takes_trading_away(script: list[Action]) -> None:
 
 
 @given(honest_scripts)
-@examples(200)
+@examples(80)
 def test_what_is_accepted_is_paid_for(script: list[Action]) -> None:
     """Fills at or better than the limit never take free below zero, fees and rounding included."""
     player = Player(honest=True)
@@ -174,7 +174,7 @@ def test_what_is_accepted_is_paid_for(script: list[Action]) -> None:
     st.sampled_from(SYMBOLS),
     st.lists(st.tuples(st.integers(1, 4), st.integers(0, 200), st.booleans()), max_size=12),
 )
-@examples(120)
+@examples(60)
 def test_a_hold_is_enough_to_the_unit(symbol: str, fills: list[tuple[int, int, bool]]) -> None:
     """Funded with exactly the hold: no split of fills needs a unit more; at the limit none is left."""
     units = build.a_book().units[symbol]
@@ -197,7 +197,7 @@ def test_a_hold_is_enough_to_the_unit(symbol: str, fills: list[tuple[int, int, b
 
 
 @given(scripts, st.data())
-@examples(100)
+@examples(50)
 def test_reducing_is_never_refused_to_reduce_only(
     script: list[Action], data: st.DataObject
 ) -> None:
@@ -225,7 +225,7 @@ def test_reducing_is_never_refused_to_reduce_only(
 
 
 @given(scripts)
-@examples(150)
+@examples(80)
 def test_an_atomic_batch_is_all_or_none(script: list[Action]) -> None:
     """Also with a client_order_id used before, in any state of the account."""
     player = Player()
@@ -240,7 +240,7 @@ def test_an_atomic_batch_is_all_or_none(script: list[Action]) -> None:
 
 
 @given(scripts)
-@examples(60)
+@examples(30)
 def test_a_batch_sent_again_does_nothing(script: list[Action]) -> None:
     """After an unknown outcome the same orders come with the same ids."""
     player = Player()

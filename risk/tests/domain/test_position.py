@@ -64,7 +64,7 @@ fills = st.lists(
 
 
 @given(fills, st.integers(1, 10**9))
-@examples(200)
+@examples(80)
 def test_no_tick_is_lost(path: list[tuple[int, int]], mark: int) -> None:
     """After every fill: realized − cost is the cash paid in; closing all makes exactly that."""
     position = Position()
@@ -86,7 +86,7 @@ def test_no_tick_is_lost(path: list[tuple[int, int]], mark: int) -> None:
 
 
 @given(fills)
-@examples(100)
+@examples(50)
 def test_the_other_side_mirrors(path: list[tuple[int, int]]) -> None:
     """Who took the other side of everything has the same with the sign turned, to the tick."""
     ours, theirs = Position(), Position()
