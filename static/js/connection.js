@@ -45,7 +45,7 @@ export class Connection {
     const seconds = Math.floor(silent / 1000);
     const text = { live: "Live", stale: `Stale ${seconds}\u2009s`, reconnecting: "Reconnecting" }[state];
     setText($("#connection-text"), this.lostAt === undefined ? "Connecting" : text);
-    this.badge.dataset.state = state;
+    if (this.badge.dataset.state !== state) this.badge.dataset.state = state;
     document.documentElement.toggleAttribute("data-stale", state !== "live");
     this.tell(this.message(live, stale, seconds));
   }

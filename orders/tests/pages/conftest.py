@@ -31,6 +31,14 @@ window.violations = [];
 addEventListener("securitypolicyviolation",
   (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
+NOTE_STATES = """
+() => {
+  const badge = document.querySelector("#connection");
+  window.states = [];
+  new MutationObserver(() => window.states.push(badge.dataset.state))
+    .observe(badge, { attributeFilter: ["data-state"] });
+}
+"""
 
 
 @dataclass
@@ -51,6 +59,14 @@ class Watched:
         self.page.wait_for_selector("#connection[data-state=live]")
         self.page.wait_for_selector("#book-asks tr[data-price]", state="attached")
         return self.page
+
+    def note_states(self) -> None:
+        """Keep every state the connection badge shows from now on: they may be short."""
+        self.page.evaluate(NOTE_STATES)
+
+    def states(self) -> list[str]:
+        """Return the states since `note_states`."""
+        return self.page.evaluate("window.states")
 
     def found(self) -> list[str]:
         """Return what was complained about so far, CSP violations of this page included."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
+from oms_project.tests.eventually import eventually
 from orders.tests.pages.conftest import PHONE, Watched
 from orders.tests.pages.mock_desk import OTHER
 
@@ -127,7 +128,7 @@ def test_two_enters_send_one_order(watched: Watched) -> None:
     page.press("#quantity", "Enter")
     page.press("#quantity", "Enter")
     expect(page.locator("#submit-label")).to_have_text("Sending…")
-    page.wait_for_function("document.querySelector('#submit').ariaDisabled === 'true'")
+    expect(page.locator("#submit")).to_have_attribute("aria-disabled", "true")
     assert len(held) == 1
     held[0].continue_()
     expect(page.locator("#open-rows tr", has_text="0.0789")).to_have_count(1)
@@ -212,15 +213,58 @@ def test_stream_resumes_where_it_broke(watched: Watched) -> None:
     watched.trade()
     place(page, side="buy", kind="limit", quantity="0.0321", price="50000")
     expect(page.locator("#open-rows tr", has_text="0.0321")).to_contain_text("Open")
-    page.evaluate("window.same = true")
+    watched.note_states()
     sockets[0].close(code=1012)
-    expect(page.locator("#connection")).to_have_attribute("data-state", "reconnecting")
+    eventually(lambda: "reconnecting" in watched.states(), 30)
     place(page, side="buy", kind="limit", quantity="0.0322", price="50000")
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     expect(page.locator("#open-rows tr", has_text="0.0322")).to_contain_text("Open")
-    assert page.evaluate("window.same")
+    assert "reconnecting" in watched.states(), "it is still the page that saw it"
     assert "from_seq" not in asked[0]
     assert '"from_seq":' in asked[-1]
+
+
+def test_outage_is_told_until_it_ends(watched: Watched) -> None:
+    """While nothing can be reached a banner says that what is shown is old; then it goes."""
+    page = watched.page
+    open_sockets: list[WebSocketRoute] = []
+    is_down = False
+
+    def proxy(socket: WebSocketRoute) -> None:
+        if is_down:
+            socket.close(code=1012)
+            return
+        open_sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket("**/ws/*", proxy)
+    watched.trade()
+    expect(page.locator("#banner")).to_be_hidden()
+    is_down = True
+    for socket in open_sockets:
+        socket.close(code=1012)
+    expect(page.locator("#banner")).to_contain_text("Connection lost")
+    expect(page.locator("#connection-text")).to_have_text("Reconnecting")
+    is_down = False
+    expect(page.locator("#connection-text")).to_have_text("Live", timeout=20_000)
+    expect(page.locator("#banner")).to_be_hidden()
+
+
+@pytest.mark.parametrize("code", [4401, 4403])
+def test_final_refusal_of_a_socket_is_not_retried(watched: Watched, code: int) -> None:
+    """A session that has ended leads to the log-in; knocking again and again would not help."""
+    page = watched.page
+    knocks: list[WebSocketRoute] = []
+
+    def refuse(socket: WebSocketRoute) -> None:
+        knocks.append(socket)
+        socket.close(code=code)
+
+    page.route_web_socket("**/ws/orders", refuse)
+    watched.open("/")
+    expect(page.locator("#banner")).to_be_visible()
+    expect(page.locator("#banner-login")).to_be_visible(visible=code == 4401)
+    assert len(knocks) == 1
 
 
 @pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)
