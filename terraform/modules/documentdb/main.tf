@@ -4,6 +4,8 @@
 locals {
   family = "docdb${join(".", slice(split(".", var.engine_version), 0, 2))}"
   port   = 27017
+  # Burstable classes are for development, and not all of them offer it.
+  insights = !startswith(var.instance_class, "db.t")
 }
 
 resource "aws_docdb_subnet_group" "this" {
@@ -21,7 +23,7 @@ resource "aws_docdb_cluster_parameter_group" "this" {
   }
   parameter {
     name  = "audit_logs"
-    value = "all"
+    value = "enabled" # log-ins, users, schema; every write is in the order log already
   }
   parameter {
     name  = "profiler"
@@ -92,6 +94,6 @@ resource "aws_docdb_cluster_instance" "this" {
   ca_cert_identifier              = "rds-ca-rsa2048-g1"
   auto_minor_version_upgrade      = true
   copy_tags_to_snapshot           = true
-  enable_performance_insights     = true
-  performance_insights_kms_key_id = var.kms_key_arns.data
+  enable_performance_insights     = local.insights
+  performance_insights_kms_key_id = local.insights ? var.kms_key_arns.data : null
 }

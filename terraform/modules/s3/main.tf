@@ -163,18 +163,30 @@ data "aws_iam_policy_document" "bucket" {
     }
   }
 
+  # A load balancer writes below its own account's number, and fails to start if it cannot write.
   dynamic "statement" {
     for_each = each.key == "logs" ? [1] : []
     content {
-      sid       = "LoadBalancersAndS3Write"
-      actions   = ["s3:PutObject"]
-      resources = ["${aws_s3_bucket.this["logs"].arn}/*"]
+      sid     = "LoadBalancersOfThisAccountWrite"
+      actions = ["s3:PutObject"]
+      resources = [for prefix in ["alb", "alb-connections"] :
+      "${aws_s3_bucket.this["logs"].arn}/${prefix}/AWSLogs/${var.account_id}/*"]
       principals {
-        type = "Service"
-        identifiers = [
-          "logdelivery.elasticloadbalancing.amazonaws.com",
-          "logging.s3.amazonaws.com",
-        ]
+        type        = "Service"
+        identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "logs" ? [1] : []
+    content {
+      sid       = "BucketsOfThisAccountWrite"
+      actions   = ["s3:PutObject"]
+      resources = ["${aws_s3_bucket.this["logs"].arn}/s3/*"]
+      principals {
+        type        = "Service"
+        identifiers = ["logging.s3.amazonaws.com"]
       }
       condition {
         test     = "StringEquals"

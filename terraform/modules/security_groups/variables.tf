@@ -1,6 +1,11 @@
 variable "name" {
   description = "Prefix of every name."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,22}[a-z0-9]$", var.name))
+    error_message = "name must be 2-24 lower-case letters, digits and dashes, starting with a letter, such as oms-prod: groups derive their names from it."
+  }
 }
 
 variable "vpc_id" {

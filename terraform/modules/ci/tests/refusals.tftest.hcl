@@ -10,6 +10,14 @@ variables {
   cluster_arn        = "arn:aws:eks:us-east-1:123456789012:cluster/oms-test"
 }
 
+run "refuses_a_name_with_capitals" {
+  command = plan
+  variables {
+    name = "OMS_Prod"
+  }
+  expect_failures = [var.name]
+}
+
 run "refuses_every_repository_of_the_owner" {
   command = plan
   variables {

@@ -33,7 +33,7 @@ run "tls_audit_and_profiler" {
 
   assert {
     condition = { for p in aws_docdb_cluster_parameter_group.this.parameter : p.name => p.value } == {
-      tls = "enabled", audit_logs = "all", profiler = "enabled", profiler_threshold_ms = "100", ttl_monitor = "enabled"
+      tls = "enabled", audit_logs = "enabled", profiler = "enabled", profiler_threshold_ms = "100", ttl_monitor = "enabled"
     }
     error_message = "TLS, audit, profiler, TTL."
   }

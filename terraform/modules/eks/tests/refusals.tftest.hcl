@@ -8,6 +8,14 @@ variables {
   node_groups            = { general = { instance_types = ["m7g.large"], min = 2, max = 4, desired = 2 } }
 }
 
+run "refuses_a_name_with_capitals" {
+  command = plan
+  variables {
+    name = "OMS_Prod"
+  }
+  expect_failures = [var.name]
+}
+
 run "refuses_an_old_kubernetes" {
   command = plan
   variables {

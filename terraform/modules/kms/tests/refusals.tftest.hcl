@@ -5,6 +5,14 @@ variables {
   keys = { kafka = { description = "Order log", via = ["kafka"] } }
 }
 
+run "refuses_a_name_with_capitals" {
+  command = plan
+  variables {
+    name = "OMS_Prod"
+  }
+  expect_failures = [var.name]
+}
+
 run "refuses_a_key_for_nobody" {
   command = plan
   variables {

@@ -12,6 +12,14 @@ variables {
   topics            = { "oms.commands" = { partitions = 24, retention_hours = -1 }, "oms.events" = { partitions = 24, retention_hours = 168 } }
 }
 
+run "refuses_a_name_with_capitals" {
+  command = plan
+  variables {
+    name = "OMS_Prod"
+  }
+  expect_failures = [var.name]
+}
+
 run "refuses_an_old_kafka" {
   command = plan
   variables {

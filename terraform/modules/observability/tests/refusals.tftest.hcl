@@ -7,6 +7,14 @@ variables {
   monthly_budget_usd = 650
 }
 
+run "refuses_a_name_with_capitals" {
+  command = plan
+  variables {
+    name = "OMS_Prod"
+  }
+  expect_failures = [var.name]
+}
+
 run "refuses_alarms_in_the_clear" {
   command = plan
   variables {

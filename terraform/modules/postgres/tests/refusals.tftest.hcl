@@ -9,6 +9,14 @@ variables {
   instance_class    = "db.t4g.small"
 }
 
+run "refuses_a_name_with_capitals" {
+  command = plan
+  variables {
+    name = "OMS_Prod"
+  }
+  expect_failures = [var.name]
+}
+
 run "refuses_an_old_postgresql" {
   command = plan
   variables {

@@ -7,6 +7,14 @@ variables {
   cors_origins = ["https://oms.example.com"]
 }
 
+run "refuses_a_name_with_capitals" {
+  command = plan
+  variables {
+    name = "OMS_Prod"
+  }
+  expect_failures = [var.name]
+}
+
 run "refuses_an_account_by_name" {
   command = plan
   variables {

@@ -20,6 +20,10 @@ run "nobody_reads_past_cloudfront" {
     error_message = "One reader: our distribution."
   }
   assert {
+    condition     = one([for s in jsondecode(aws_s3_bucket_policy.this["logs"].policy).Statement : s.Resource if s.Sid == "LoadBalancersOfThisAccountWrite"]) == [for p in ["alb-connections", "alb"] : "${aws_s3_bucket.this["logs"].arn}/${p}/AWSLogs/123456789012/*"]
+    error_message = "Load balancers write below this account's number."
+  }
+  assert {
     condition     = alltrue([for p in values(aws_s3_bucket_policy.this) : anytrue([for s in jsondecode(p.policy).Statement : s.Effect == "Deny" && try(s.Condition.Bool["aws:SecureTransport"], null) == ["false"]])])
     error_message = "TLS only."
   }

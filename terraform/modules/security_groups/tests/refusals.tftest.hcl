@@ -5,6 +5,14 @@ variables {
   vpc_id = "vpc-1"
 }
 
+run "refuses_a_name_with_capitals" {
+  command = plan
+  variables {
+    name = "OMS_Prod"
+  }
+  expect_failures = [var.name]
+}
+
 run "refuses_a_privileged_port" {
   command = plan
   variables {
