@@ -51,6 +51,7 @@ def ticker(prices: SymbolPrices, units: Units, *, stale: bool) -> dict[str, Any]
     middle = (bid.ticks + ask.ticks) // 2 if bid and ask else 0
     return {
         "symbol": prices.symbol,
+        "seq": prices.seq,
         "last": _price(prices.last_ticks, units),
         "bid": _price(bid.ticks if bid else 0, units),
         "bid_quantity": units.quantity_text(bid.lots) if bid else None,
@@ -61,7 +62,7 @@ def ticker(prices: SymbolPrices, units: Units, *, stale: bool) -> dict[str, Any]
         "high_24h": _price(prices.high_24h_ticks, units),
         "low_24h": _price(prices.low_24h_ticks, units),
         "volume_24h": units.quantity_text(prices.volume_24h_lots),
-        "change_24h_percent": _change(prices),
+        "change_24h": _change(prices),
         "venues": list(prices.venues),
         "stale": stale,
         "at": times.text(prices.at_ns),
@@ -89,11 +90,11 @@ def trades(numbered: Iterable[tuple[int, Trade]], units: Units) -> list[dict[str
     """Return public trades in the order given."""
     return [
         {
-            "id": f"{trade.venue}:{trade.trade_id}",
+            "trade_id": f"{trade.venue}:{trade.trade_id}",
             "venue": trade.venue,
             "price": units.price_text(trade.ticks),
             "quantity": units.quantity_text(trade.lots),
-            "taker_side": "buy" if trade.sign > 0 else "sell",
+            "side": "buy" if trade.sign > 0 else "sell",
             "at": times.text(trade.at_ns),
         }
         for _, trade in numbered

@@ -40,6 +40,7 @@ class TickerSchema(serializers.Serializer[Any]):
     """Best prices, the mark and the last 24 hours. Null: not known."""
 
     symbol = serializers.CharField()
+    seq = serializers.IntegerField(help_text="of the book it was made from")
     last = serializers.CharField(allow_null=True)
     bid = serializers.CharField(allow_null=True)
     bid_quantity = serializers.CharField(allow_null=True)
@@ -50,7 +51,7 @@ class TickerSchema(serializers.Serializer[Any]):
     high_24h = serializers.CharField(allow_null=True)
     low_24h = serializers.CharField(allow_null=True)
     volume_24h = serializers.CharField()
-    change_24h_percent = serializers.CharField(allow_null=True)
+    change_24h = serializers.CharField(allow_null=True, help_text="percent, two decimals")
     venues = serializers.ListField(child=serializers.CharField())
     stale = serializers.BooleanField()
     at = serializers.DateTimeField()
@@ -76,11 +77,11 @@ class BookSchema(serializers.Serializer[Any]):
 
 
 class TradeSchema(serializers.Serializer[Any]):
-    id = serializers.CharField()
+    trade_id = serializers.CharField()
     venue = serializers.CharField()
     price = serializers.CharField()
     quantity = serializers.CharField()
-    taker_side = serializers.ChoiceField(choices=["buy", "sell"])
+    side = serializers.ChoiceField(choices=["buy", "sell"], help_text="of the taker")
     at = serializers.DateTimeField()
 
     class Meta:

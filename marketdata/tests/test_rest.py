@@ -77,6 +77,7 @@ def test_ticker(client: APIClient, prices: BreakableLog) -> None:
         200,
         {
             "symbol": "BTC-USD",
+            "seq": 4,
             "last": "1.00",
             "bid": "0.99",
             "bid_quantity": "0.0005",
@@ -87,7 +88,7 @@ def test_ticker(client: APIClient, prices: BreakableLog) -> None:
             "high_24h": "1.10",
             "low_24h": "0.80",
             "volume_24h": "0.0012",
-            "change_24h_percent": "11.11",
+            "change_24h": "11.11",
             "venues": ["A"],
             "stale": False,
             "at": NOW,
@@ -121,24 +122,24 @@ def test_trades_are_newest_first(client: APIClient, prices: BreakableLog) -> Non
     _, body = get(client, "marketdata/BTC-USD/trades")
     assert body["trades"] == [
         {
-            "id": "A:2",
+            "trade_id": "A:2",
             "venue": "A",
             "price": "0.99",
             "quantity": "0.0002",
-            "taker_side": "sell",
+            "side": "sell",
             "at": NOW,
         },
         {
-            "id": "A:1",
+            "trade_id": "A:1",
             "venue": "A",
             "price": "1.00",
             "quantity": "0.0002",
-            "taker_side": "buy",
+            "side": "buy",
             "at": NOW,
         },
     ]
     _, one = get(client, "marketdata/BTC-USD/trades?limit=1")
-    assert [found["id"] for found in one["trades"]] == ["A:2"]
+    assert [found["trade_id"] for found in one["trades"]] == ["A:2"]
 
 
 @pytest.mark.parametrize(

@@ -203,10 +203,10 @@ async def test_trades_come_once_oldest_first(connect: Connect, price_log: Breaka
     put(price_log, symbol_prices(trades=(a_trade("1"),)))
     socket = await connect()
     snapshot = await socket.subscribe("trades")
-    assert [trade["id"] for trade in snapshot["trades"]] == ["A:1"]
+    assert [trade["trade_id"] for trade in snapshot["trades"]] == ["A:1"]
     put(price_log, symbol_prices(trades=(a_trade("1"), a_trade("2"), a_trade("3"))))
     update = await socket.next()
-    assert (update["op"], [trade["id"] for trade in update["trades"]]) == (
+    assert (update["op"], [trade["trade_id"] for trade in update["trades"]]) == (
         "update",
         ["A:2", "A:3"],
     )

@@ -66,8 +66,7 @@ class LiveDesk:
         if units is None or seen is None:
             return None
         stale = market.view().is_stale(symbol)
-        shown = market_queries.ticker(seen.prices, units, stale=stale)
-        return {**shown, "change_24h": shown.get("change_24h") or shown.get("change_24h_percent")}
+        return market_queries.ticker(seen.prices, units, stale=stale)
 
     def book(self, symbol: str, depth: int) -> Value | None:
         units, seen = market.units(symbol), market.view().current(symbol)
@@ -80,15 +79,7 @@ class LiveDesk:
         units, seen = market.units(symbol), market.view().current(symbol)
         if units is None or seen is None:
             return []
-        rows = market_queries.trades(reversed(seen.trades[-TRADES_MAX:]), units)
-        return [
-            {
-                **row,
-                "side": row.get("side") or row.get("taker_side"),
-                "trade_id": row.get("trade_id") or row.get("id"),
-            }
-            for row in rows
-        ]
+        return market_queries.trades(reversed(seen.trades[-TRADES_MAX:]), units)
 
     # ------------------------------------------------------------------ orders
     def orders(self, request: HttpRequest, query: Mapping[str, str]) -> Value:

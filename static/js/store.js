@@ -114,14 +114,13 @@ export class Store {
   }
 
   ticker(message) {
-    this.tickers.set(message.symbol, { ...message, change_24h: message.change_24h ?? message.change_24h_percent });
+    this.tickers.set(message.symbol, message);
     this.touch("tickers", message.symbol === this.symbol ? "ticker" : "tickers");
   }
 
   addTrades(news) {
-    const trades = news.map((trade) => ({ ...trade, trade_id: trade.trade_id ?? trade.id, side: trade.side ?? trade.taker_side }));
     const known = new Set(this.trades.map((trade) => trade.trade_id));
-    const fresh = trades.filter((trade) => !known.has(trade.trade_id));
+    const fresh = news.filter((trade) => !known.has(trade.trade_id));
     this.trades = [...fresh, ...this.trades].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
     this.trades.length = Math.min(this.trades.length, 100);
     this.touch("trades");
