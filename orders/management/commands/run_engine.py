@@ -14,7 +14,7 @@ class Command(BaseCommand):
         "  OMS_VENUE_LATENCY_MS=0-0 manage.py run_engine     # a venue that answers at once"
     )
 
-    def add_arguments(self, parser) -> None:  # noqa: ANN001
+    def add_arguments(self, parser) -> None:
         parser.add_argument("--rounds-max", type=int, default=None, help="stop after so many polls")
 
     def handle(self, *, rounds_max: int | None, **_: object) -> None:

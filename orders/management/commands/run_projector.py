@@ -13,7 +13,7 @@ class Command(BaseCommand):
         "  manage.py run_projector --rounds-max 10"
     )
 
-    def add_arguments(self, parser) -> None:  # noqa: ANN001
+    def add_arguments(self, parser) -> None:
         parser.add_argument("--rounds-max", type=int, default=None, help="stop after so many polls")
 
     def handle(self, *, rounds_max: int | None, **_: object) -> None:
