@@ -21,6 +21,9 @@ from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import Record
 from oms_project.kernel.words import Topic
 
+# Channels looks at the database's connections after every message, whoever opened them.
+pytestmark = pytest.mark.django_db
+
 SOMEBODY = Principal("u", "somebody", "TRADER", {}, "token")
 KNOWN = {f"S{number}-USD": units() for number in range(60)} | {"BTC-USD": units()}
 
