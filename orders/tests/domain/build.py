@@ -44,7 +44,7 @@ INSTRUMENTS = (
     # A fee that never comes out even, and a coarse tick.
     an_instrument("ETH-USD", tick_size="0.05", taker_fee_ppm=1_333, maker_fee_ppm=777),
     # The finest there is: one tick of one lot is one smallest unit; makers are paid.
-    an_instrument("SOL-USD", tick_size="0.0001", taker_fee_ppm=1_999, maker_fee_ppm=-250),
+    an_instrument("SOL-USD", tick_size="0.0001", taker_fee_ppm=1_913, maker_fee_ppm=-250),
 )
 SYMBOLS = tuple(one.symbol for one in INSTRUMENTS)
 
