@@ -10,7 +10,8 @@ Rules of this file:
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -164,18 +165,42 @@ def _close(producer: KafkaProducer) -> None:
         _logger.warning("producer_closed_badly", error=repr(error))
 
 
+class _Turn:
+    """One asks at a time. Who waited while another got no answer gets none either.
+
+    Else each of many would wait out a time-out of its own, one behind the other.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._failures = 0
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        failures = self._failures
+        with self.lock:
+            if self._failures != failures:
+                raise TransportError("kafka", "somebody else got no answer a moment ago")
+            try:
+                with translated():
+                    yield
+            except TransportError:
+                self._failures += 1
+                raise
+
+
 class _Reader:
     """A consumer of one partition without a group. Remembers where it stands: reading on is cheap."""
 
     def __init__(self, consumer: KafkaConsumer, topic: str, partition: int) -> None:
         self._consumer = consumer
         self._where = TopicPartition(topic, partition)
-        self._lock = threading.Lock()
+        self._turn = _Turn()
         self._next: int | None = None
         consumer.assign([self._where])
 
     def read(self, offset: int, records_max: int) -> list[StoredRecord]:
-        with self._lock, translated():
+        with self._turn.take():
             if self._next != offset:
                 self._consumer.seek(self._where, offset)
                 self._next = None
@@ -204,16 +229,16 @@ class _Reader:
         return []
 
     def end_offset(self) -> int:
-        with self._lock, translated():
+        with self._turn.take():
             return self._listed_end()
 
     def first_offset(self) -> int:
-        with self._lock, translated():
+        with self._turn.take():
             found = self._consumer.beginning_offsets([self._where], timeout_ms=READ_MS_MAX)
             return int(found[self._where])
 
     def close(self) -> None:
-        with self._lock, translated():
+        with self._turn.lock, translated():
             self._consumer.close(autocommit=False, timeout_ms=BLOCK_MS_MAX)
 
     def _listed_end(self) -> int:
@@ -228,11 +253,11 @@ class _Readers:
         self._brokers = brokers
         self._options = options
         self._role = role
-        self._lock = threading.Lock()
+        self._turn = _Turn()
         self._open: OrderedDict[tuple[str, int], _Reader] = OrderedDict()
 
     def of(self, topic: str, partition: int) -> _Reader:
-        with self._lock:
+        with self._turn.take():
             reader = self._open.get((topic, partition))
             if reader is None:
                 reader = _Reader(self._consumer(), topic, partition)
@@ -244,7 +269,7 @@ class _Readers:
             return reader
 
     def close(self) -> None:
-        with self._lock:
+        with self._turn.lock:
             while self._open:
                 _, reader = self._open.popitem()
                 reader.close()

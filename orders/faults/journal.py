@@ -127,6 +127,7 @@ class Story(msgspec.Struct):
     tries: int = 0
     answers: list[Answer] = []
     silences: int = 0
+    silent_ms: int = 0
 
     @property
     def definite(self) -> list[Answer]:
@@ -150,7 +151,9 @@ def stories(entries: Iterable[Entry]) -> list[Story]:
             case Answer():
                 found[entry.number].answers.append(entry)
             case Silence():
-                found[entry.number].silences += 1
+                story = found[entry.number]
+                story.silences += 1
+                story.silent_ms = max(story.silent_ms, entry.ms)
             case Fault():
                 pass
     return list(found.values())

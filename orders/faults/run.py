@@ -137,6 +137,7 @@ def _judged(
     verdict = judge(stories, held, poisoned=poisoned)
     answers = [answer for story in stories for answer in story.answers]
     slowest_ms = max((answer.ms for answer in answers), default=0)
+    slowest_ms = max(slowest_ms, *(story.silent_ms for story in stories), 0)
     figures = msgspec.to_builtins(verdict)
     wrong = figures.pop("wrong") + _unwell(chaos, slowest_ms)
     recoveries = sorted(stage.recoveries_ms) or [0]

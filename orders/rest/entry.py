@@ -14,7 +14,7 @@ from marketdata import wiring as market
 from oms_project import metrics
 from oms_project.access.principal import Principal
 from oms_project.kernel import ids as make
-from oms_project.kernel.errors import TransportError
+from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.kernel.ports import ClaimState, OrderRow, Submission
 from oms_project.kernel.words import CLOSED, Status
 from oms_project.rest import strict_json
@@ -25,6 +25,8 @@ from orders.services import Gateway
 JSON: Final = "application/json"
 ACCEPTED: Final = 202
 WAIT_S_MAX: Final = 10.0
+COMMIT_S_MAX: Final = 8.0
+"""Longer nobody waits for an acknowledgement: 503, and the same key tells later what became of it."""
 WAIT_POLL_S: Final = 0.01
 
 REUSED: Final = Problem("idempotency_key_reused", "Use a new key for another request.")
@@ -231,7 +233,12 @@ def reused(gateway: Gateway, plan: Plan, state: ClaimState) -> Problem:
 
 
 def failed(error: Exception) -> Problem:
-    """Return the problem of a submission that could not be committed; a bug is raised on."""
+    """Return the problem of a submission that could not be committed; a bug is raised on.
+
+    TimeoutError: it is still under way after COMMIT_S_MAX, and may yet be written.
+    """
+    if isinstance(error, TimeoutError):
+        error = UnknownOutcomeError("intake", f"not durable within {COMMIT_S_MAX:g} s")
     problem = from_exception(error) if isinstance(error, TransportError) else None
     if problem is None:
         raise error

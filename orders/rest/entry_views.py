@@ -25,7 +25,6 @@ from orders.rest.bodies import BATCH_MAX
 from orders.rest.entry import Answer, Plan
 from orders.rest.views import OrderListView
 
-COMMIT_S = 10.0
 WRITE = problems(400, 401, 403, 404, 406, 409, 413, 415, 422, 503)
 KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, required=True,
@@ -119,8 +118,8 @@ def answered(request: Request, planner: Planner, *arguments: Any) -> HttpRespons
     if not isinstance(plan, Plan):
         return _response(plan)
     try:
-        state = gateway.submit(plan.submission).result(COMMIT_S)
-    except TransportError as error:
+        state = gateway.submit(plan.submission).result(entry.COMMIT_S_MAX)
+    except (TransportError, TimeoutError) as error:
         return _response(entry.failed(error))
     answer = entry.told(plan, state)
     if answer is entry.REUSED:

@@ -107,8 +107,9 @@ async def _answer(
     if not isinstance(plan, Plan):
         return plan
     try:
-        state = await gateway.group.submit_async(plan.submission)
-    except TransportError as error:
+        async with asyncio.timeout(entry.COMMIT_S_MAX):
+            state = await gateway.group.submit_async(plan.submission)
+    except (TransportError, TimeoutError) as error:
         return entry.failed(error)
     answer = entry.told(plan, state)
     if answer is entry.REUSED:

@@ -19,6 +19,7 @@ from orders.adapters.memory_store import MemoryStore
 from orders.domain import commands
 from orders.engine import Engine
 from orders.projector import Projector
+from orders.rest import entry
 from risk.domain.limits import Limits
 
 ACCOUNT = "5b0e7c1a-0001-4a6e-9c11-a1fa00000001"
@@ -202,3 +203,12 @@ def test_events_behind_a_hole_are_told_again(log: FussyLog, store: MemoryStore) 
 
 def _rest(log: MemoryLog, projector: Projector) -> list:
     return log.read(Topic.EVENTS, 0, projector.take(0), 10)
+
+
+# ------------------------------------------------------------------ a log that stalls
+def test_a_commit_that_takes_too_long_is_an_honest_503() -> None:
+    """It may yet be written: the client asks again with the same key."""
+    found = entry.failed(TimeoutError())
+    assert (found.status, found.code) == (503, "durable_log_unavailable")
+    assert found.outcome == "unknown"
+    assert found.headers == {"Retry-After": "1"}
