@@ -44,15 +44,23 @@ VARS: Mapping[str, Var] = {
     "OMS_TRUSTED_ORIGINS": Var("", _list, "https://host of each proxy name, for CSRF and sockets"),
     "OMS_SECURE_COOKIES": Var("0", _flag, "1 behind https: secure cookies, HSTS"),
     "DATABASE_URL": Var("", str, "Django's own tables; empty: SQLite in OMS_DATA_DIR"),
-    "LOG_URL": Var("", str, "sqlite:///folder | kafka://host:port,…; empty: SQLite in OMS_DATA_DIR"),
-    "ORDER_STORE_URL": Var("django://", str, "django:// | mongodb://…: where orders are shown from"),
-    "REDIS_URL": Var("", str, "redis://…: channel layer, idempotency copy, Celery; empty: in memory"),
+    "LOG_URL": Var(
+        "", str, "sqlite:///folder | kafka://host:port,…; empty: SQLite in OMS_DATA_DIR"
+    ),
+    "ORDER_STORE_URL": Var(
+        "django://", str, "django:// | mongodb://…: where orders are shown from"
+    ),
+    "REDIS_URL": Var(
+        "", str, "redis://…: channel layer, idempotency copy, Celery; empty: in memory"
+    ),
     "OMS_PARTITIONS": Var("2", int, "partitions of every topic; never changed once there is a log"),
     "OMS_VENUE_LATENCY_MS": Var("2-15", str, "simulated venue's answer time, min-max"),
     "OMS_VENUE_SEED": Var("7", int, "seed of the simulated venue"),
     "OMS_SNAPSHOT_RECORDS": Var("20000", int, "commands between two snapshots of a partition"),
     "OMS_LOG_KEEP_RECORDS": Var("200000", int, "records kept behind the snapshots before trimming"),
-    "OMS_CLAIM_DAYS": Var("7", int, "days an idempotency key is remembered; client_order_id: for ever"),
+    "OMS_CLAIM_DAYS": Var(
+        "7", int, "days an idempotency key is remembered; client_order_id: for ever"
+    ),
     "OMS_LOG_LEVEL": Var("INFO", str, "DEBUG, INFO, WARNING, ERROR"),
     "OMS_LOG_FORMAT": Var("console", str, "console | json"),
     "OMS_CRASH": Var("", str, "name:nth, kills the process at a named crash point; tests only"),
