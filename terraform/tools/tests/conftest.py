@@ -28,6 +28,11 @@ def figures() -> dict[str, str]:
     return FIGURES
 
 
+def pytest_collection_modifyitems(items: list) -> None:
+    """What needs checkov goes last: it is still being installed when the first tests run."""
+    items.sort(key=lambda item: "checkov" in item.fixturenames)
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
     for name, value in FIGURES.items():
         terminalreporter.write_line(f"infra: {name}: {value}")
