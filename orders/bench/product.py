@@ -32,9 +32,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def folder(keep: bool = False) -> Iterator[Path]:
+def folder(keep: bool = False, prefix: str = "oms-bench-") -> Iterator[Path]:
     """Give a data folder and remove it afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="oms-bench-"))
+    path = Path(tempfile.mkdtemp(prefix=prefix))
     try:
         yield path
     finally:

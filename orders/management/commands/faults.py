@@ -62,7 +62,7 @@ class Command(BaseCommand):
     def _again_with_a_folder_of_its_own(self, options: dict) -> None:
         """Settings are read once a process: the product's own folder and servers need a new one."""
         self._plan(options)
-        with product.folder(options["keep"]) as folder:
+        with product.folder(options["keep"], "oms-faults-") as folder:
             changes = {
                 "OMS_DATA_DIR": str(folder / "product"), "OMS_LOG_LEVEL": "WARNING",
                 "OMS_SNAPSHOT_RECORDS": SNAPSHOT_RECORDS,
