@@ -84,6 +84,9 @@ async def _break(
         await asyncio.to_thread(_in_thread, chaos.run, plan, tell)
     except NotWellError as error:
         failures.append(f"not well: {error}")
+    except asyncio.CancelledError:
+        stage.stopped.set()  # the thread ends with us
+        raise
     await asyncio.sleep(WARM_UP_S)
     load.stop()
     await running

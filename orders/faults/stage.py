@@ -59,7 +59,7 @@ class Stage:
         self._port = free_port()
         found = {role: line for role, line in up.roles(self._port).items() if role != "worker"}
         self.product = Product(found, self._port)
-        self._pause = threading.Event()
+        self.stopped = threading.Event()
         self._quick: dict[str, int] = {}
         self._start_at_ns: dict[str, int] = {}
         self._started_ns: dict[str, int] = {}
@@ -124,7 +124,11 @@ class Stage:
         self.until(lambda: False, seconds)
 
     def until(self, holds: Callable[[], bool], seconds: float) -> bool:
-        """Wait until *holds*, watching; tell whether it did in time."""
+        """Wait until *holds*, watching; tell whether it did in time.
+
+        Raises:
+            NotWellError: `stopped` was set.
+        """
         deadline_ns = _clock.monotonic_ns() + int(seconds * NS_PER_S)
         while True:
             self.watch()
@@ -132,7 +136,8 @@ class Stage:
                 return True
             if _clock.monotonic_ns() >= deadline_ns:
                 return False
-            self._pause.wait(WATCH_S)
+            if self.stopped.wait(WATCH_S):
+                raise NotWellError("the run was broken off")
 
     # -------------------------------------------------------------- being well
 

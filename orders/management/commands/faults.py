@@ -1,5 +1,6 @@
 """manage.py faults: breaks a product of its own under load and judges what is left."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,7 @@ class Command(BaseCommand):
     def _again_with_a_folder_of_its_own(self, options: dict) -> None:
         """Settings are read once a process: the product's own folder and servers need a new one."""
         self._plan(options)
+        _end_in_order()
         with product.folder(options["keep"], "oms-faults-") as folder:
             changes = {
                 "OMS_DATA_DIR": str(folder / "product"), "OMS_LOG_LEVEL": "WARNING",
@@ -70,16 +72,20 @@ class Command(BaseCommand):
             if options["services"]:
                 changes |= Services(folder / "services").urls.as_env()
             line = [sys.executable, str(settings.BASE_DIR / "manage.py"), *sys.argv[1:]]
-            done = subprocess.run(
-                [*line, "--here", str(folder)], env=env.child(**changes), check=False
-            )
+            inner = subprocess.Popen([*line, "--here", str(folder)], env=env.child(**changes))
+            try:
+                code = inner.wait()
+            finally:
+                inner.terminate()  # it ends what it has started
+                inner.wait()
             if options["keep"]:
                 self.stderr.write(f"kept {folder}")
-        sys.exit(done.returncode)
+        sys.exit(code)
 
     def _run(self, folder: Path, options: dict) -> None:
         from orders.faults import run
 
+        _end_in_order()
         services = Services(folder / "services") if options["services"] else None
         if services is not None and isinstance(services.kafka, Tansu):
             raise CommandError("Apache Kafka is needed (mvn and java 17): Tansu keeps nothing.")
@@ -122,6 +128,11 @@ class Command(BaseCommand):
         if kills is None:
             kills = 0 if wanted else KILLS
         return Plan(kills=kills, points=wanted, **{name: options[name] for name in servers})
+
+
+def _end_in_order() -> None:
+    """Run every `finally` on SIGTERM: nothing that was started is left behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def _public(arguments: list[str]) -> list[str]:
