@@ -170,7 +170,8 @@ def within_account_limits(check: Check) -> Reason | None:
     if limits.max_open_orders and check.open_orders >= limits.max_open_orders:
         return Reason.MAX_OPEN_ORDERS
     if limits.max_order_value:
-        ticks = check.worst_ticks
+        # A market seller's cap lies below the mark: what is at stake is what the mark says.
+        ticks = check.ticks or max(check.worst_ticks, check.mark.ticks)  # type: ignore[union-attr]
         value = ticks * check.lots * check.units.tick_lot_units  # type: ignore[union-attr]
         if value > limits.max_order_value:
             return Reason.MAX_ORDER_VALUE

@@ -115,6 +115,9 @@ LIMITS: list[Row] = [
     # A market buy may pay up to its cap, 5 % above the mark.
     (limits(max_order_value=10_500_000) | MARKET, None),
     (limits(max_order_value=10_499_999) | MARKET, R.MAX_ORDER_VALUE),
+    # a market sell is worth what the mark says, not what its cap below it says
+    (limits(max_order_value=10_000_000) | MARKET | SELL, None),
+    (limits(max_order_value=9_999_999) | MARKET | SELL, R.MAX_ORDER_VALUE),
 ]
 # A buy holds 10,000,000 and 0.1 % of it; a sell its lots.
 PAID: list[Row] = [
