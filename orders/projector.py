@@ -22,7 +22,7 @@ from oms_project.kernel.words import Liquidity, Status
 from orders.domain import events as e
 
 GROUP: Final = "oms-projector"
-RECORDS_MAX: Final = 1024
+RECORDS_MAX: Final = 512
 WAIT_MS: Final = 20
 
 _json = msgspec.json.Encoder().encode

@@ -4,7 +4,7 @@ A write of this file means the same when it is done twice or late: it inserts wh
 changes what is older. Which index a document is found by says mongo_store.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 
 DUPLICATE_KEY: Final = 11000
 PARTITION_BITS: Final = 48
+WRITES_MAX: Final = 500
+"""Writes in one round trip."""
 
 Document = dict[str, Any]
 
@@ -35,11 +37,11 @@ _NOT_SET: Final = {
 
 def insert(collection: "Collection[Document]", documents: list[Document], guard: str = "") -> None:
     """Insert; one that is there already is replaced if *guard* says that ours is newer."""
-    if not documents:
-        return
-    known = _done(lambda: collection.insert_many(documents, ordered=False))
-    if guard:
-        again = [documents[index] for index in known]
+    for part in _parts(documents):
+        known = _done(lambda part=part: collection.insert_many(part, ordered=False))
+        if not guard:
+            continue
+        again = [part[index] for index in known]
         bulk(
             collection,
             [
@@ -51,8 +53,16 @@ def insert(collection: "Collection[Document]", documents: list[Document], guard:
 
 def bulk(collection: "Collection[Document]", writes: list[Any]) -> None:
     """Do *writes* in any order; an upsert that misses a newer document changes nothing."""
-    if writes:
-        _done(lambda: collection.bulk_write(writes, ordered=False))
+    for part in _parts(writes):
+        _done(lambda part=part: collection.bulk_write(part, ordered=False))
+
+
+def _parts(writes: list[Any]) -> Iterator[list[Any]]:
+    """Cut *writes* so that a slow server answers each part within the socket's time.
+
+    One write of all of them that takes too long would be begun again from its start, for ever.
+    """
+    return (writes[start : start + WRITES_MAX] for start in range(0, len(writes), WRITES_MAX))
 
 
 def _done(write: Callable[[], object]) -> list[int]:

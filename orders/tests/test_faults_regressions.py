@@ -2,8 +2,11 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from pymongo import ReplaceOne
+from pymongo.errors import BulkWriteError
 
 from marketdata.domain.prices import SymbolPrices
 from marketdata.domain.venue import SimulatedVenue
@@ -15,6 +18,7 @@ from oms_project.kernel import wire
 from oms_project.kernel.errors import GapError, TransportError, UnknownOutcomeError
 from oms_project.kernel.ports import AccountRow, InstrumentRow, Record
 from oms_project.kernel.words import AccountState, Topic
+from orders.adapters import mongo_documents as docs
 from orders.adapters.memory_store import MemoryStore
 from orders.domain import commands
 from orders.engine import Engine
@@ -203,6 +207,37 @@ def test_events_behind_a_hole_are_told_again(log: FussyLog, store: MemoryStore) 
 
 def _rest(log: MemoryLog, projector: Projector) -> list:
     return log.read(Topic.EVENTS, 0, projector.take(0), 10)
+
+
+# ------------------------------------------------------------------ a store that is slow
+class SlowCollection:
+    """Remembers how much it was given at once; knows every third document already."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.replaced: list[Any] = []
+
+    def insert_many(self, documents: list[dict[str, Any]], *, ordered: bool) -> None:
+        self.sizes.append(len(documents))
+        known = [index for index, one in enumerate(documents) if one["_id"] % 3 == 0]
+        errors = [{"index": index, "code": docs.DUPLICATE_KEY} for index in known]
+        raise BulkWriteError({"writeErrors": errors})
+
+    def bulk_write(self, writes: list[Any], *, ordered: bool) -> None:
+        self.sizes.append(len(writes))
+        self.replaced += writes
+
+
+def test_no_write_to_the_store_grows_beyond_what_it_answers_in_time() -> None:
+    """One that does is begun again from its start, for ever."""
+    found = SlowCollection()
+    many: Any = [{"_id": number, "version": 1} for number in range(2 * docs.WRITES_MAX + 1)]
+    docs.insert(found, many, "version")  # type: ignore[arg-type]
+    assert max(found.sizes) == docs.WRITES_MAX
+    guarded = [
+        ReplaceOne({"_id": n, "version": {"$lt": 1}}, many[n]) for n in range(0, len(many), 3)
+    ]
+    assert found.replaced == guarded
 
 
 # ------------------------------------------------------------------ a log that stalls
