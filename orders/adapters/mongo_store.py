@@ -32,6 +32,7 @@ from orders.adapters.mongo_snapshots import MongoSnapshots
 WRITE_MS_MAX: Final = 5_000
 ROWS_MAX: Final = 1_000
 DATABASE: Final = "oms"
+HEADS_AT_ONCE: Final = 500
 
 
 class MongoStore:
@@ -140,13 +141,20 @@ class MongoStore:
         return 0 if found is None else int(found["last_seq"])
 
     def heads(self, partition: int, after_offset: int, limit: int) -> list[tuple[int, str, int]]:
-        low = docs.chunk_id(partition, after_offset)
-        where = {"_id": {"$gt": low, "$lt": docs.chunk_id(partition + 1, 0)}}
-        with _reading():
-            found = self._db().chunks.find(where, {"stream": 1, "last_seq": 1})
-            found = found.sort("_id", ASCENDING).limit(limit)
-            first = docs.chunk_id(partition, 0)
-            return [(one["_id"] - first, one["stream"], one["last_seq"]) for one in found]
+        # Asked a hundred times a second: so one small read says that there is nothing new, and what
+        # is new is read by its ids. A range over _id is a scan of all on some servers.
+        found: list[tuple[int, str, int]] = []
+        newest = self.progress(partition).last_command  # written behind its chunks
+        first = docs.chunk_id(partition, 0)
+        while after_offset < newest and len(found) < limit:
+            upto = min(newest, after_offset + HEADS_AT_ONCE)
+            ids = [first + offset for offset in range(after_offset + 1, upto + 1)]
+            with _reading():
+                some = self._db().chunks.find({"_id": {"$in": ids}}, {"stream": 1, "last_seq": 1})
+                heads = [(one["_id"] - first, one["stream"], one["last_seq"]) for one in some]
+            found += sorted(heads)
+            after_offset = upto
+        return found[:limit]
 
     def fills(
         self,

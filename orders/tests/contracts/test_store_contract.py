@@ -237,7 +237,9 @@ def test_chunks_holding_seqs(store: p.OrderStore) -> None:
 
 def test_heads_tell_what_is_new_of_a_partition(store: p.OrderStore) -> None:
     chunks = [a_chunk(0, 1, 3), a_chunk(2, 1, 2, stream="~0"), a_chunk(5, 4, 4)]
-    store.apply(changes(1, chunks=[*chunks, a_chunk(1, 1, 1, stream=OTHER, partition=1)]))
+    store.apply(changes(1, chunks=chunks))
+    other = a_chunk(1, 1, 1, stream=OTHER, partition=1)
+    store.apply(changes(1, partition=1, chunks=[other]))
     assert store.heads(0, -1, 10) == [(0, ACCOUNT, 3), (2, "~0", 2), (5, ACCOUNT, 4)]
     assert store.heads(0, 0, 1) == [(2, "~0", 2)]
     assert store.heads(0, 5, 10) == []
