@@ -40,7 +40,7 @@ from orders.domain.book import CLOSED_KEPT, Book, State, state_hash
 from orders.domain.decide import Turn, route_of, step
 
 GROUP: Final = "oms-engine"
-RECORDS_MAX: Final = 64
+RECORDS_MAX: Final = 16
 WAIT_MS: Final = 5
 REPLAY_RECORDS: Final = 500
 SNAPSHOT_AGE_NS: Final = 60 * 1_000_000_000

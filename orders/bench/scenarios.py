@@ -12,8 +12,8 @@ from marketdata import wiring as market
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.kernel.words import Topic
 from oms_project.management.commands import up
+from orders import engine, wiring
 from orders import replay as replay_log
-from orders import wiring
 from orders.bench import against, client, verify, workload
 from orders.bench.product import Product, free_port, own_cpu_us
 from orders.bench.result import Result, percentiles
@@ -70,6 +70,7 @@ def last_prices() -> dict[str, str]:
 def drain() -> int:
     """Wait until everything in the log is projected; return when that was (monotonic ns)."""
     log, store = wiring.log(), wiring.store()
+    _wait_for_engine()
     pause = threading.Event()
     deadline_ns = _clock.monotonic_ns() + int(DRAIN_S * NS_PER_S)
     still_ns, ends_before = 0, None
@@ -86,6 +87,20 @@ def drain() -> int:
             return still_ns
         pause.wait(0.02)
     raise TimeoutError(f"not projected within {DRAIN_S:g} s: {ends_before}")
+
+
+def _wait_for_engine() -> None:
+    """Wait until the engine has decided what was in the log when this was called."""
+    log = wiring.log()
+    ends = {part: log.end_offset(Topic.COMMANDS, part) for part in range(log.partitions)}
+    group = log.subscribe(Topic.COMMANDS, engine.GROUP)
+    pause = threading.Event()
+    deadline_ns = _clock.monotonic_ns() + int(DRAIN_S * NS_PER_S)
+    while _clock.monotonic_ns() < deadline_ns:
+        if all((group.committed(part) or 0) >= end for part, end in ends.items()):
+            return
+        pause.wait(0.05)
+    raise TimeoutError(f"not decided within {DRAIN_S:g} s")
 
 
 def batch(*, seconds: int, size: int, connections: int, accounts: int, rate_guess: int) -> Result:
