@@ -34,13 +34,13 @@ from oms_project.kernel.ports import (
     Venue,
 )
 from oms_project.kernel.words import Topic
-from orders.adapters.lookup import lookup
+from orders.adapters.client_ids import ClientIds
 from orders.domain import commands, events
 from orders.domain.book import CLOSED_KEPT, Book, State, state_hash
 from orders.domain.decide import Turn, route_of, step
 
 GROUP: Final = "oms-engine"
-RECORDS_MAX: Final = 16
+RECORDS_MAX: Final = 4
 WAIT_MS: Final = 5
 REPLAY_RECORDS: Final = 500
 SNAPSHOT_AGE_NS: Final = 60 * 1_000_000_000
@@ -68,10 +68,13 @@ def _head_of(record: StoredRecord) -> events.BatchHead | None:
 class Owned:
     """A partition while it is ours."""
 
-    __slots__ = ("ahead", "ahead_orders", "book", "commands", "epoch", "reported", "snapshot_at_ns", "snapshot_offset", "venue")  # fmt: skip
+    __slots__ = ("ahead", "ahead_orders", "book", "client_ids", "commands", "epoch", "reported", "snapshot_at_ns", "snapshot_offset", "venue")  # fmt: skip
 
-    def __init__(self, book: Book, epoch: int, venue: Venue, now_ns: int) -> None:
+    def __init__(
+        self, book: Book, client_ids: ClientIds, epoch: int, venue: Venue, now_ns: int
+    ) -> None:
         self.book = book
+        self.client_ids = client_ids
         self.epoch = epoch
         self.venue = venue
         self.commands = 0
@@ -121,7 +124,8 @@ class Engine:
         epoch = self._open_epoch(partition)
         emitted = self._last_emitted(partition)
         book = self._newest_book(partition, emitted)
-        owned = Owned(book, epoch, self._venue_of(partition), now_ns)
+        client_ids = ClientIds(self._store, book)
+        owned = Owned(book, client_ids, epoch, self._venue_of(partition), now_ns)
         first = book.state.offset
         self._replay(owned, self._log.end_offset(Topic.COMMANDS, partition), emitted)
         # A store that was lost, or restored, counts from an older epoch than the log has seen:
@@ -175,6 +179,7 @@ class Engine:
         state = owned.book.state
         poison = []
         while state.offset < end:
+            owned.client_ids.read_more()
             records = self._log.read(Topic.COMMANDS, state.partition, state.offset, REPLAY_RECORDS)
             batches = []
             for record in records:
@@ -285,6 +290,7 @@ class Engine:
             for prices in fresh:
                 owned.venue.on_book(prices, now_ns)  # type: ignore[attr-defined]
             self._append_reports(owned, now_ns)
+            owned.client_ids.read_more()
             self._snapshot_if_due(owned, now_ns)
 
     def _decide(self, owned: Owned, record: StoredRecord) -> tuple[Record | None, Turn]:
@@ -300,7 +306,7 @@ class Engine:
         envelope = wire.open_envelope(record.value, commands.SCHEMA)
         command = wire.read_body(commands.decoder, envelope)
         closed = state.evicted + len(state.closed)
-        turn = step(book, envelope.at_ns, command, lookup(self._store, book, command))
+        turn = step(book, envelope.at_ns, command, owned.client_ids.stored(command))
         owned.commands += len(turn.events)
         if not turn.events:
             return None, turn

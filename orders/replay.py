@@ -13,7 +13,7 @@ from oms_project.kernel import wire
 from oms_project.kernel.errors import PoisonError
 from oms_project.kernel.ports import Log, OrderStore
 from oms_project.kernel.words import Topic
-from orders.adapters.lookup import lookup
+from orders.adapters.client_ids import ClientIds
 from orders.domain import commands
 from orders.domain.book import Book, State, breaches, state_hash
 from orders.domain.decide import step
@@ -76,8 +76,10 @@ def _partition(
             f"partition {partition}: the log begins at {first}; compared from the snapshot at "
             f"{older.offset}"
         )
+    client_ids = ClientIds(store, book)
     while book.state.offset < live.offset:
-        _again(log, store, book, min(RECORDS_MAX, live.offset - book.state.offset), outcome)
+        client_ids.read_more()
+        _again(log, client_ids, book, min(RECORDS_MAX, live.offset - book.state.offset), outcome)
         progress(book.state.offset, live.offset)
     found = state_hash(book.to_bytes())
     outcome.compared += 1
@@ -89,7 +91,7 @@ def _partition(
         outcome.details.append(f"partition {partition}: {breach}")
 
 
-def _again(log: Log, store: OrderStore, book: Book, count: int, outcome: Outcome) -> None:
+def _again(log: Log, client_ids: ClientIds, book: Book, count: int, outcome: Outcome) -> None:
     state = book.state
     for record in log.read(Topic.COMMANDS, state.partition, state.offset, count):
         state.offset = record.offset + 1
@@ -97,8 +99,7 @@ def _again(log: Log, store: OrderStore, book: Book, count: int, outcome: Outcome
         try:
             envelope = wire.open_envelope(record.value, commands.SCHEMA)
             command = wire.read_body(commands.decoder, envelope)
-            stored = lookup(store, book, command)
-            turn = step(book, envelope.at_ns, command, stored)
+            turn = step(book, envelope.at_ns, command, client_ids.stored(command))
         except PoisonError:
             continue  # it changed nothing then, either: it is in the dead letters
         outcome.commands += weight(command)

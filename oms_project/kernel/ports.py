@@ -218,6 +218,12 @@ class OrderStore(Protocol):
         Of two orders with one client_order_id the second was refused; the first is returned.
         """
 
+    def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
+        """Return the client_order_ids behind *after* that the account has used, in order.
+
+        One that was used twice (the second order was refused) may come twice.
+        """
+
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[Chunk]:
         """Return chunks that hold seqs ≥ *from_seq*, in order."""
 

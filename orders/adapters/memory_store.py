@@ -92,6 +92,12 @@ class MemoryStore:
                 known.setdefault(row.client_order_id, (row.order_id, row.event_seqs[0]))
         return known
 
+    def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
+        self.ping()
+        with self._lock:
+            own = [row for row in self._orders.values() if row.account_id == account_id]
+        return sorted(row.client_order_id for row in own if row.client_order_id > after)[:limit]
+
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[p.Chunk]:
         return [chunk for chunk in self._stream(stream) if chunk.last_seq >= from_seq][:limit]
 

@@ -118,6 +118,13 @@ class MongoStore:
                         known[found["client_order_id"]] = order
         return known
 
+    def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
+        where = {"account_id": account_id, "client_order_id": {"$gt": after}}
+        fields = {"client_order_id": 1, "_id": 0}
+        with _reading():
+            found = self._db().orders.find(where, fields).sort("client_order_id", ASCENDING)
+            return [one["client_order_id"] for one in found.limit(limit)]
+
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[p.Chunk]:
         where = {"stream": stream, "last_seq": {"$gte": from_seq}}
         with _reading():

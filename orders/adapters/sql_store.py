@@ -163,6 +163,14 @@ class SqlStore:
                 found[client_order_id] = (order_id, int(seqs.partition(",")[0]))
         return found
 
+    def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
+        rows = self._rows(
+            "SELECT client_order_id FROM orders_order WHERE account_id = %s "
+            "AND client_order_id > %s ORDER BY client_order_id LIMIT %s",
+            account_id, after, limit,
+        )  # fmt: skip
+        return [row[0] for row in rows]
+
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[p.Chunk]:
         # The chunk that holds from_seq starts at or before it; chunks do not overlap.
         rows = self._rows(

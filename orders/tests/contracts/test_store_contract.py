@@ -213,6 +213,16 @@ def test_orders_by_client_id(store: p.OrderStore) -> None:
     assert len(store.orders_by_client_id(ACCOUNT, [f"c{n}" for n in range(2_500)])) == 1
 
 
+def test_client_order_ids_come_in_pages(store: p.OrderStore) -> None:
+    """Each account its own, in order, behind the last one of the page before."""
+    names = ["b", "a", "d", "c"]
+    orders = [an_order(n, client_order_id=name) for n, name in enumerate(names, 1)]
+    store.apply(changes(1, orders=[*orders, an_order(9, client_order_id="e", account_id=OTHER)]))
+    assert store.client_order_ids(ACCOUNT, "", 3) == ["a", "b", "c"]
+    assert store.client_order_ids(ACCOUNT, "c", 3) == ["d"]
+    assert store.client_order_ids(ACCOUNT, "d", 3) == []
+
+
 def test_chunks_go_on_from_a_seq(store: p.OrderStore) -> None:
     """The chunk that holds the seq comes first; a limit ends the page."""
     chunks = [a_chunk(1, 1, 3), a_chunk(2, 4, 4), a_chunk(5, 5, 9)]
