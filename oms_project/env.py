@@ -61,6 +61,9 @@ VARS: Mapping[str, Var] = {
     "OMS_CLAIM_DAYS": Var(
         "7", int, "days an idempotency key is remembered; client_order_id: for ever"
     ),
+    "OMS_IN_FLIGHT_MAX": Var(
+        "10000", int, "orders a web process takes ahead of what is shown; then 503 overloaded"
+    ),
     "OMS_LOG_LEVEL": Var("INFO", str, "DEBUG, INFO, WARNING, ERROR"),
     "OMS_LOG_FORMAT": Var("console", str, "console | json"),
     "OMS_CRASH": Var("", str, "name:nth, kills the process at a named crash point; tests only"),
@@ -89,6 +92,7 @@ class Env:
     snapshot_records: int
     log_keep_records: int
     claim_days: int
+    in_flight_max: int
     log_level: str
     log_format: str
     crash: str
@@ -113,6 +117,8 @@ def read(source: Mapping[str, str]) -> Env:
         data_dir = BASE_DIR / data_dir
     values["data_dir"] = data_dir
     values["log_url"] = values["log_url"] or f"sqlite://{data_dir / 'log'}"
+    if values["in_flight_max"] < 1:
+        raise ValueError("OMS_IN_FLIGHT_MAX must be at least 1")
     if values["partitions"] < 1:
         raise ValueError("OMS_PARTITIONS must be at least 1")
     assert set(values) == {field.name for field in fields(Env)}, "VARS and Env name the same things"

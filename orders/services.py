@@ -24,6 +24,7 @@ from oms_project.kernel.ports import (
     Submission,
 )
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce, Topic
+from orders.adapters.in_flight import InFlight
 from orders.domain import commands
 
 NS_PER_MS: Final = 1_000_000
@@ -47,12 +48,14 @@ class Gateway:
         *,
         intake: Intake,
         group: GroupCommit,
+        flow: InFlight,
         log: Log,
         store: OrderStore,
         clock: Clock,
         ids: Ids,
     ) -> None:
         self.group = group
+        self.flow = flow
         self.store = store
         self.intake = intake
         self._log = log

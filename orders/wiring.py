@@ -31,6 +31,7 @@ from oms_project.kernel.ports import (
 from oms_project.kernel.words import Topic
 from orders import engine, projector, queries, services
 from orders.adapters import upkeep_notes
+from orders.adapters.in_flight import InFlight
 from orders.adapters.sql_store import SqlStore
 from orders.integrity import Result
 from orders.pusher import Pusher
@@ -85,10 +86,16 @@ def group_commit() -> GroupCommit:
 
 
 @functools.cache
+def flow() -> InFlight:
+    return InFlight(store(), clock(), settings.ENV.in_flight_max)
+
+
+@functools.cache
 def gateway() -> services.Gateway:
     return services.Gateway(
-        intake=intake(), group=group_commit(), log=log(), store=store(), clock=clock(), ids=ids()
-    )
+        intake=intake(), group=group_commit(), flow=flow(), log=log(), store=store(),
+        clock=clock(), ids=ids(),
+    )  # fmt: skip
 
 
 @functools.cache

@@ -95,6 +95,7 @@ TABLE: Final = (
     Code("durable_log_unavailable", 503, "The log does not answer", True, Outcome.UNKNOWN),
     Code("idempotency_store_unavailable", 503, "The claim store does not answer", True),
     Code("store_unavailable", 503, "The store does not answer", retryable=True),
+    Code("overloaded", 503, "Too many orders are under way", retryable=True),
     Code("market_data_stale", 503, "There is no price of it yet", retryable=True),
 )
 

@@ -13,6 +13,8 @@ from oms_project.asgi import application
 from oms_project.kernel.words import Role
 from oms_project.rest.strict_json import BODY_BYTES_MAX
 from oms_project.tests.live import exchange, server
+from orders import wiring
+from orders.adapters import in_flight
 from orders.tests.world import World, routed
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
@@ -139,26 +141,42 @@ def test_a_socket_gets_its_events(live: Live) -> None:
     assert [event["seq"] for event in asyncio.run(limited())] == [1, 2]
 
 
-def test_an_acknowledged_order_can_be_read(live: Live) -> None:
-    """The first request of a fresh process; nobody has decided it, and it is there: NEW."""
+def order(live: Live, key: str) -> Any:
+    """Place an order; return (status, headers, body)."""
     order = {
         "account_id": live.account, "symbol": "BTC-USD", "side": "buy", "type": "limit",
         "quantity": "0.01", "price": "20000.00",
     }  # fmt: skip
     body = json.dumps(order).encode()
-    who = f"Bearer {live.token}"
-    status, _, answer = live.raw(
+    return live.raw(
         "POST /api/orders HTTP/1.1",
         body,
         Content_Type="application/json",
         Content_Length=str(len(body)),
-        Idempotency_Key=live.account,
-        Authorization=who,
+        Idempotency_Key=key,
+        Authorization=f"Bearer {live.token}",
     )
+
+
+def test_an_acknowledged_order_can_be_read(live: Live) -> None:
+    """The first request of a fresh process; nobody has decided it, and it is there: NEW."""
+    who = f"Bearer {live.token}"
+    status, _, answer = order(live, live.account)
     assert status == 202, answer
     order_id = json.loads(answer)["order_id"]
     status, _, answer = live.raw(f"GET /api/orders/{order_id} HTTP/1.1", Authorization=who)
     assert (status, json.loads(answer)["status"]) == (200, "NEW")
+
+
+def test_no_room(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 at the lean door, nothing written; the same key is taken once there is room."""
+    monkeypatch.setattr(in_flight, "WAIT_S", 0.01)
+    flow = wiring.gateway().flow
+    assert flow.take(flow._orders_max)
+    assert order(live, "full")[0] == 503
+    with flow.lease(flow._orders_max):
+        pass
+    assert order(live, "full")[0] == 202
 
 
 def test_wsgi_answers_too() -> None:

@@ -232,6 +232,17 @@ def reused(gateway: Gateway, plan: Plan, state: ClaimState) -> Problem:
     return msgspec.structs.replace(REUSED, detail=detail, errors=entries)
 
 
+def overloaded(gateway: Gateway, plan: Plan) -> Answer | Problem:
+    """Return 503, or what a repeated request was told: that one asks for no room. Reads the claims."""
+    claim = plan.submission.claim
+    state = gateway.intake.find(claim.account_id, claim.endpoint, claim.key)
+    if state is not None:
+        answer = told(plan, state)
+        return reused(gateway, plan, state) if answer is REUSED else answer
+    detail = "The desk has more orders under way than it can show. Send it again in a moment."
+    return Problem("overloaded", detail, headers={"Retry-After": "1"})
+
+
 def failed(error: Exception) -> Problem:
     """Return the problem of a submission that could not be committed; a bug is raised on.
 

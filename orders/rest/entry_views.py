@@ -118,7 +118,11 @@ def answered(request: Request, planner: Planner, *arguments: Any) -> HttpRespons
     if not isinstance(plan, Plan):
         return _response(plan)
     try:
-        state = gateway.submit(plan.submission).result(entry.COMMIT_S_MAX)
+        if not gateway.flow.room(plan.orders):
+            return _response(entry.overloaded(gateway, plan))
+        with gateway.flow.lease(plan.orders) as lease:
+            state = gateway.submit(plan.submission).result(entry.COMMIT_S_MAX)
+            lease.sent(state)
     except (TransportError, TimeoutError) as error:
         return _response(entry.failed(error))
     answer = entry.told(plan, state)

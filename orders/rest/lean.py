@@ -107,8 +107,12 @@ async def _answer(
     if not isinstance(plan, Plan):
         return plan
     try:
-        async with asyncio.timeout(entry.COMMIT_S_MAX):
-            state = await gateway.group.submit_async(plan.submission)
+        if not await gateway.flow.room_async(plan.orders):
+            return await sync_to_async(entry.overloaded, thread_sensitive=False)(gateway, plan)
+        with gateway.flow.lease(plan.orders) as lease:
+            async with asyncio.timeout(entry.COMMIT_S_MAX):
+                state = await gateway.group.submit_async(plan.submission)
+            lease.sent(state)
     except (TransportError, TimeoutError) as error:
         return entry.failed(error)
     answer = entry.told(plan, state)

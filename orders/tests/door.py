@@ -12,6 +12,7 @@ from oms_project.adapters.memory import MemoryIdempotencyStore, MemoryLog
 from oms_project.kernel.ports import ClaimState
 from oms_project.kernel.words import InstrumentState, Role, Topic
 from oms_project.rest.problem import Problem
+from orders.adapters.in_flight import InFlight
 from orders.adapters.memory_store import MemoryStore
 from orders.rest import entry
 from orders.rest.entry import Answer, Plan
@@ -55,7 +56,8 @@ class Door:
         self.store = MemoryStore()
         intake = ClaimedIntake(self.claims, self.log, self.clock)
         self.gateway = Gateway(
-            intake=intake, group=GroupCommit(intake), log=self.log, store=self.store,
+            intake=intake, group=GroupCommit(intake),
+            flow=InFlight(self.store, self.clock, 20_000), log=self.log, store=self.store,
             clock=self.clock, ids=SeededIds(1),
         )  # fmt: skip
 

@@ -25,6 +25,7 @@ from oms_project.adapters.loop import Loop
 from oms_project.adapters.sqlite_log import SqliteIntake, SqliteLog
 from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce, Topic
 from orders import engine, projector, wiring
+from orders.adapters.in_flight import InFlight
 from orders.domain import commands
 from orders.services import Gateway
 from risk.domain.limits import Limits
@@ -44,7 +45,8 @@ class Product:
         self.store = wiring.store()
         self.group = GroupCommit(SqliteIntake(self.log))
         self.gateway = Gateway(
-            intake=SqliteIntake(self.log), group=self.group, log=self.log, store=self.store,
+            intake=SqliteIntake(self.log), group=self.group,
+            flow=InFlight(self.store, self.clock, 20_000), log=self.log, store=self.store,
             clock=self.clock, ids=self.ids,
         )  # fmt: skip
         self.prices: list[SymbolPrices] = []
