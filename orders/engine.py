@@ -42,6 +42,7 @@ from orders.domain.decide import Turn, route_of, step
 GROUP: Final = "oms-engine"
 RECORDS_MAX: Final = 4
 WAIT_MS: Final = 5
+GATHER_MS: Final = 2
 REPLAY_RECORDS: Final = 500
 SNAPSHOT_AGE_NS: Final = 60 * 1_000_000_000
 PROJECTOR_WAIT_S: Final = 0.01

@@ -24,6 +24,7 @@ from orders.domain import events as e
 GROUP: Final = "oms-projector"
 RECORDS_MAX: Final = 512
 WAIT_MS: Final = 20
+GATHER_MS: Final = 5
 
 _json = msgspec.json.Encoder().encode
 _MAKER: Final = Liquidity.MAKER.value

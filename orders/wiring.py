@@ -156,7 +156,7 @@ def engine_loop(stop: threading.Event) -> Loop:
     )
     return Loop(
         log(), Topic.COMMANDS, engine.GROUP, handler, clock(),
-        records_max=engine.RECORDS_MAX, wait_ms=engine.WAIT_MS,
+        records_max=engine.RECORDS_MAX, wait_ms=engine.WAIT_MS, gather_ms=engine.GATHER_MS,
     )  # fmt: skip
 
 
@@ -165,4 +165,5 @@ def projector_loop() -> Loop:
     return Loop(
         log(), Topic.EVENTS, projector.GROUP, projector.Projector(store(), Reference()), clock(),
         records_max=projector.RECORDS_MAX, wait_ms=projector.WAIT_MS,
+        gather_ms=projector.GATHER_MS,
     )  # fmt: skip

@@ -213,6 +213,7 @@ class Loop:
         *,
         records_max: int = RECORDS_MAX,
         wait_ms: int = WAIT_MS,
+        gather_ms: int = 0,
         dead_letters_per_minute_max: int = DEAD_LETTERS_PER_MINUTE_MAX,
     ) -> None:
         self.dead_letters = DeadLetters(
@@ -225,6 +226,7 @@ class Loop:
         self._clock = clock
         self._records_max = records_max
         self._wait_ms = wait_ms
+        self._gather_s = gather_ms / 1000
         self._subscription: Subscription | None = None
         self._held: set[int] = set()  # the handler holds something of them
         self._stale: set[int] = set()  # of those: to be taken again before anything else
@@ -234,6 +236,9 @@ class Loop:
     def run(self, stop: threading.Event, *, rounds_max: int | None = None) -> None:
         """Work until *stop* is set (or for *rounds_max* rounds), then leave the group.
 
+        With gather_ms a round that was not full is followed by that pause: what trickles in is
+        handled by the handful, which costs a fraction of one by one.
+
         A broken wire is waited out; every other exception ends the run (see the rules above).
         """
         failures = rounds = 0
@@ -241,8 +246,10 @@ class Loop:
             while not stop.is_set() and rounds != rounds_max:
                 rounds += 1
                 try:
-                    self.run_once()
+                    handled = self.run_once()
                     failures = 0
+                    if self._gather_s and 0 < handled < self._records_max:
+                        stop.wait(self._gather_s)
                 except TransportError as error:
                     wait_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
                     failures += 1

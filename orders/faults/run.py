@@ -27,7 +27,7 @@ from orders.faults.result import ANSWER_MS_MAX, Result
 from orders.faults.stage import NotWellError, Stage
 
 ACCOUNTS: Final = 8
-CLOSE_S: Final = 60.0
+CLOSE_S: Final = 120.0
 WARM_UP_S: Final = 1.0
 REPEATED: Final = 100
 

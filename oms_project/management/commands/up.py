@@ -28,7 +28,7 @@ def web(port: int) -> list[str]:
     """Return the command line of the web role for one machine."""
     return [
         sys.executable, "-m", "uvicorn", "oms_project.asgi:application", "--host", "127.0.0.1",
-        "--port", str(port), "--http", "httptools", "--loop", "uvloop", "--ws", "websockets",
+        "--port", str(port), "--http", "httptools", "--loop", "uvloop", "--ws", "websockets-sansio",
         "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5",
         "--ws-max-size", "65536", "--ws-per-message-deflate", "false",
     ]  # fmt: skip

@@ -153,6 +153,26 @@ def test_run_waits_a_broken_wire_out(log: MemoryLog, clock: FakeClock) -> None:
     assert handler.lost == [0, 1]
 
 
+class Stop(threading.Event):
+    """Notes how long it was waited for; nobody really waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return False
+
+
+def test_what_trickles_in_is_gathered(log: MemoryLog, clock: FakeClock) -> None:
+    """A pause behind a round with few records; none behind a full or an empty one."""
+    put(log, "a", "b", "c")
+    stop = Stop()
+    a_loop(log, Counter(), clock, records_max=2, gather_ms=5).run(stop, rounds_max=4)
+    assert stop.waits == [0.005]
+
+
 @pytest.mark.parametrize("error", [FencedError("old"), GapError("hole"), RuntimeError("bug")])
 def test_any_other_error_ends_the_run_before_the_commit(
     log: MemoryLog, clock: FakeClock, error: Exception

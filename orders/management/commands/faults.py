@@ -18,6 +18,8 @@ from orders.faults.result import show
 
 KILLS: int = 20
 SNAPSHOT_RECORDS = "300"
+IN_FLIGHT_MAX = "1000"
+"""With --services: SecantusDB stores some hundred orders a second; each web that starts takes as many."""
 
 
 class Command(BaseCommand):
@@ -71,6 +73,7 @@ class Command(BaseCommand):
             }  # fmt: skip
             if options["services"]:
                 changes |= Services(folder / "services").urls.as_env()
+                changes["OMS_IN_FLIGHT_MAX"] = IN_FLIGHT_MAX
             line = [sys.executable, str(settings.BASE_DIR / "manage.py"), *sys.argv[1:]]
             inner = subprocess.Popen([*line, "--here", str(folder)], env=env.child(**changes))
             try:
