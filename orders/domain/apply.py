@@ -128,7 +128,8 @@ def cancel_rejected(book: Book, account: Account, event: e.CancelRejected) -> No
         return
     order = find(book, account, event.order_id)
     order.pending_cancel = False
-    order.version = event.version
+    order.cancel_reject = max(order.cancel_reject, event.execution)
+    _seen(order, event.execution, event.version)
     assert status_of(order) is event.status
 
 

@@ -110,9 +110,13 @@ class OrderCanceled(_OrderEvent, frozen=True):
 
 
 class CancelRejected(_OrderEvent, frozen=True):
-    """The cancel did nothing. cancel_reason: why. version 0: the order is not known here."""
+    """The cancel did nothing. cancel_reason: why. version 0: the order is not known here.
+
+    execution: the venue's number of its answer; 0: it is ours.
+    """
 
     cancel_reason: str
+    execution: int = 0
 
 
 class OrderQuarantined(_Event, frozen=True):

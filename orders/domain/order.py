@@ -30,7 +30,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     fee_rest: what rounding up charged beyond the rates, in 1/PPM of a smallest unit;
     fills: trade id -> (lots, ticks); executions: the highest execution number seen;
     last_fill, end_execution: execution numbers of the newest fill and of the venue's end (0: none);
-    terminal: "" or how it ended; rejected_by: "" | oms | venue.
+    cancel_reject: of the newest cancel reject; terminal: "" or how it ended; rejected_by: "" | oms | venue.
     """
 
     order_id: str
@@ -59,6 +59,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     end_execution: int = 0
     version: int = 0
     fills: dict[str, tuple[int, int]] = {}
+    cancel_reject: int = 0
 
     @property
     def leaves(self) -> int:

@@ -115,11 +115,14 @@ def _rejected(turn: Turn, venue: str, order: Order, one: Report) -> None:
 
 
 def _cancel_rejected(turn: Turn, venue: str, order: Order, one: Report) -> None:
+    if 0 < one.execution <= order.cancel_reject:  # the answer to an earlier cancel, sent again
+        turn.book.state.absorbed += 1
+        return
     if order.cum_lots:
         status = Status.PARTIALLY_FILLED
     else:
         status = Status.ACCEPTED if order.accepted else Status.NEW
-    turn.happen(e.CancelRejected(*after(order, status), one.reason))
+    turn.happen(e.CancelRejected(*after(order, status), one.reason, one.execution))
 
 
 def _reduce_only(turn: Turn) -> None:

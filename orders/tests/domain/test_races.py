@@ -64,6 +64,8 @@ RACES = [
     ("cancel rejected: back to PARTIALLY",     "ack#1 fill:4#2, ask, no#3",             S.PARTIALLY_FILLED, 4,   ""),
     ("cancel rejected: back to NEW",           "ask, no#0",                             S.NEW,              0,   ""),
     ("cancel asked again after a reject",      "ack#1, ask, no#2, ask, canceled#3",     S.CANCELED,         0,   ""),
+    ("its reject is told twice",               "ack#1, ask, no#2, ask, no#2",           S.PENDING_CANCEL,   0,   ""),
+    ("... and the second cancel's own",        "ack#1, ask, no#2, ask, no#2, no#3",     S.ACCEPTED,         0,   ""),
     ("cancel asked twice",                     "ack#1, ask, ask, canceled#2",           S.CANCELED,         0,   ""),
     ("fill after canceled",                    "ack#1 canceled#2, fill:4#3",            S.CANCELED,         4,   LATE),
     ("all of it after canceled",               "ack#1 canceled#2, fill:10#3",           S.FILLED,           10,  LATE),
