@@ -1,8 +1,12 @@
 """The outermost ASGI door for HTTP: limits that hold before anything else reads the request.
 
-Every path below it (Django, the lean order path) gets a body of at most BODY_BYTES_MAX, arriving
-within BODY_S, a header block and a target of bounded size, and a Host that we serve. It also counts
-and times the answers, because it is the one place that sees all of them.
+Every path below it (Django, the lean order path) gets a body of at most BODY_BYTES_MAX (a page's
+form: FORM_BYTES_MAX), arriving within BODY_S, a header block and a target of bounded size, and a Host
+that we serve. It also counts and times the answers, because it is the one place that sees all of them.
+
+Some readers behind it take a time that grows with the square of what they read: the standard
+library's cookies (backslashes in quotes), Django's Content-Type (semicolons in quotes), or much for
+each byte: Django's forms. They get nothing that is long enough to matter.
 """
 
 import asyncio
@@ -21,6 +25,9 @@ from oms_project.rest.strict_json import BODY_BYTES_MAX
 
 HEADER_BYTES_MAX: Final = 32 * 1024
 TARGET_BYTES_MAX: Final = 8 * 1024
+HOST_BYTES_MAX: Final = 255
+MEDIA_TYPE_BYTES_MAX: Final = 256
+FORM_BYTES_MAX: Final = 64 * 1024
 BODY_S: Final = 30.0
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
@@ -48,7 +55,8 @@ def limits(app: App) -> App:
         try:
             wrong = check(scope)
             if wrong is None:
-                await app(scope, _Body(receive).receive, counting)
+                scope["headers"] = with_plain_cookies(scope["headers"])
+                await app(scope, _Body(receive, body_bytes_max(scope)).receive, counting)
             else:
                 await answer(scope, counting, wrong)
         except ProblemError as error:
@@ -71,12 +79,31 @@ def check(scope: Scope) -> Problem | None:
     if sum(len(name) + len(value) + 4 for name, value in headers) > HEADER_BYTES_MAX:
         return Problem("headers_too_large", f"More than {HEADER_BYTES_MAX} bytes.")
     hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) != 1 or not served(hosts[0]):
+    if len(hosts) != 1 or len(hosts[0]) > HOST_BYTES_MAX or not served(hosts[0]):
         return Problem("bad_request", "The Host header names no host that is served here.")
     for name, value in headers:
-        if name == b"content-length" and int(value) > BODY_BYTES_MAX:  # the server read it as int
-            return Problem("payload_too_large", f"More than {BODY_BYTES_MAX} bytes.")
+        if name == b"content-length" and int(value) > body_bytes_max(scope):  # the server read it
+            return Problem("payload_too_large", f"More than {body_bytes_max(scope)} bytes.")
+        if name == b"content-type" and len(value) > MEDIA_TYPE_BYTES_MAX:
+            return Problem("unsupported_media_type", f"More than {MEDIA_TYPE_BYTES_MAX} bytes.")
     return None
+
+
+def body_bytes_max(scope: Scope) -> int:
+    """Return how much a request may carry: JSON for the API, a form for a page."""
+    return BODY_BYTES_MAX if is_api(scope["path"]) else FORM_BYTES_MAX
+
+
+def with_plain_cookies(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return *headers* without the cookies that hold a backslash: none of ours ever does."""
+    if not any(name == b"cookie" and b"\\" in value for name, value in headers):
+        return headers
+    return [
+        (name, b";".join(one for one in value.split(b";") if b"\\" not in one))
+        if name == b"cookie"
+        else (name, value)
+        for name, value in headers
+    ]
 
 
 @lru_cache(maxsize=256)
@@ -90,8 +117,9 @@ def served(host: bytes) -> bool:
 class _Body:
     """Counts what comes in, however it is cut, and keeps the time."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, bytes_max: int) -> None:
         self._receive = receive
+        self._bytes_max = bytes_max
         self._bytes = 0
         self._whole = False
         self._deadline_ns = 0
@@ -108,8 +136,8 @@ class _Body:
         except TimeoutError as error:
             raise ProblemError(Problem("request_timeout", f"Not within {BODY_S:g} s.")) from error
         self._bytes += len(message.get("body", b""))
-        if self._bytes > BODY_BYTES_MAX:
-            raise ProblemError(Problem("payload_too_large", f"More than {BODY_BYTES_MAX} bytes."))
+        if self._bytes > self._bytes_max:
+            raise ProblemError(Problem("payload_too_large", f"More than {self._bytes_max} bytes."))
         self._whole = not message.get("more_body", False)
         return message
 

@@ -30,6 +30,9 @@ CONTENT_TYPE: Final = "application/problem+json"
 API_PREFIXES: Final = ("/api/", "/livez", "/readyz", "/health", "/metrics")
 """Paths whose errors are JSON; everything else is read by people and gets a page."""
 
+ERRORS_MAX: Final = 100
+"""Entries in one answer: who made more mistakes than that corrects these first."""
+
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 _NO_HEADERS: Final[Mapping[str, str]] = {}
@@ -85,7 +88,7 @@ class Problem(msgspec.Struct, frozen=True):
                 request_id,
                 known.retryable,
                 self.outcome or known.outcome,
-                self.errors,
+                self.errors[:ERRORS_MAX],
             )
         )
 

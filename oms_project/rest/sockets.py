@@ -22,7 +22,7 @@ from oms_project.access import principal as access
 from oms_project.access.errors import AccessError
 from oms_project.access.principal import Principal
 from oms_project.kernel.errors import TransportError
-from oms_project.rest.door import App, Message, Receive, Scope, Send, served
+from oms_project.rest.door import App, Message, Receive, Scope, Send, served, with_plain_cookies
 from oms_project.rest.strict_json import headers_of
 
 UNAUTHENTICATED: Final = 4401
@@ -140,7 +140,7 @@ def guarded(app: App, seats: Seats = SEATS) -> App:
 
 # ------------------------------------------------------------------ who it is
 async def _seat(scope: Scope) -> Seat:
-    headers = headers_of(scope["headers"])
+    headers = headers_of(with_plain_cookies(scope["headers"]))
     if not served(headers.get(b"host", b"")):
         raise RefusedError(FORBIDDEN)
     try:
