@@ -91,7 +91,7 @@ def _sqlite(name: str, synchronous: str) -> dict[str, object]:
         "NAME": ENV.data_dir / name,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
-            "init_command": f"{_SQLITE}{synchronous}; PRAGMA cache_size=-65536; "
+            "init_command": f"{_SQLITE}{synchronous}; PRAGMA cache_size=-8192; "
             "PRAGMA wal_autocheckpoint=16384;",
         },
         "TEST": {"NAME": ENV.data_dir / f"test_{name}"},

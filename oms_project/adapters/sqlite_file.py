@@ -13,6 +13,9 @@ from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.kernel.words import Topic
 
 SYNCED: Final = frozenset({Topic.COMMANDS, Topic.DEADLETTER})
+READERS_MAX: Final = 8
+"""Reading connections of one file in one process, however many threads ask."""
+READER_S_MAX: Final = 5.0
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB NOT NULL);
@@ -30,7 +33,10 @@ CREATE TABLE IF NOT EXISTS groups (
 
 
 class TopicFile:
-    """One topic's file: one writing connection a process, one reading connection a thread."""
+    """One topic's file: one writing connection a process, and a pool of reading ones.
+
+    Never a connection a thread: a web process has a new thread for every request.
+    """
 
     def __init__(self, folder: Path, topic: str) -> None:
         self.path = folder / f"{topic}.sqlite3"
@@ -38,8 +44,10 @@ class TopicFile:
         self._synced = topic in SYNCED
         self._lock = threading.Lock()
         self._lock_fd = os.open(folder / f"{topic}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._room = threading.BoundedSemaphore(READERS_MAX)
+        self._idle: list[sqlite3.Connection] = []
+        self._idle_lock = threading.Lock()  # not the writer's: that one is held while a disk syncs
+        self._closed = False
         with self._alone():
             self._writer = self._connect()
             self._writer.executescript(_TABLES)
@@ -93,26 +101,49 @@ class TopicFile:
                     connection.execute("ROLLBACK")
                 raise UnknownOutcomeError("log", str(error)) from error
 
-    def reader(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = self._local.connection = self._connect()
-            with self._lock:
-                self._readers.append(found)
-        return found
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for a read outside any transaction.
+
+        Raises:
+            TransportError: the file cannot be read, or all connections are busy for READER_S_MAX.
+        """
+        if self._closed:
+            raise TransportError("log", f"{self.topic} is closed")
+        if not self._room.acquire(timeout=READER_S_MAX):
+            raise TransportError("log", f"{READERS_MAX} readers are busy for {READER_S_MAX:g} s")
+        connection: sqlite3.Connection | None = None
+        try:
+            try:
+                connection = self._idle.pop()  # the one used last: its pages are warm
+            except IndexError:
+                connection = self._connect()
+            yield connection
+        except sqlite3.Error as error:
+            raise TransportError("log", str(error)) from error
+        finally:
+            if connection is not None:
+                self._give_back(connection)
+            self._room.release()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._idle_lock:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def fetch(self, sql: str, *values: object) -> list[tuple]:
         """Return the rows of a read outside any transaction."""
-        try:
-            return self.reader().execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise TransportError("log", str(error)) from error
+        with self.reading() as connection:
+            return connection.execute(sql, values).fetchall()
 
     def close(self) -> None:
-        with self._lock:
-            for connection in (*self._readers, self._writer):
+        with self._lock, self._idle_lock:
+            self._closed = True
+            for connection in (*self._idle, self._writer):
                 connection.close()
-            self._readers.clear()
+            self._idle.clear()
             os.close(self._lock_fd)
 
 

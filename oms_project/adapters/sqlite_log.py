@@ -97,10 +97,8 @@ class SqliteLog:
         return [StoredRecord(partition, row[0] - low, row[1], row[2]) for row in rows]
 
     def end_offset(self, topic: str, partition: int) -> int:
-        try:
-            return _next_offset(self.file(topic).reader(), partition)
-        except sqlite3.Error as error:
-            raise TransportError("log", str(error)) from error
+        with self.file(topic).reading() as connection:
+            return _next_offset(connection, partition)
 
     def first_offset(self, topic: str, partition: int) -> int:
         low = partition << PARTITION_BITS

@@ -1,5 +1,6 @@
 """The embedded log where contracts do not reach: killed processes, races, full disks, trims."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from oms_project.adapters.sqlite_file import READERS_MAX
 from oms_project.adapters.sqlite_log import SqliteIntake, SqliteLog
 from oms_project.kernel.errors import GapError, TransportError
 from oms_project.kernel.ports import Claim, ClaimState, Record, Submission
@@ -208,6 +210,60 @@ def _all(work: object) -> None:
     for thread in threads:
         thread.join(DEADLINE_S)
     assert not any(thread.is_alive() for thread in threads)
+
+
+def descriptors(log: SqliteLog) -> int:
+    """Return how many open files of this process lie in the log's folder."""
+    folder, found = str(log.folder), 0
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found += os.readlink(f"/proc/self/fd/{name}").startswith(folder)
+        except FileNotFoundError:  # the listing's own
+            continue
+    return found
+
+
+def test_threads_leave_no_descriptor_behind(log: SqliteLog) -> None:
+    """A web process reads in a new thread for every request: it opens what it had, not more."""
+    log.append(Topic.COMMANDS, [Record(0, "a", b"x")])
+
+    def after(threads: int) -> int:
+        for _ in range(threads):
+            reading = threading.Thread(target=log.end_offset, args=(Topic.COMMANDS, 0))
+            reading.start()
+            reading.join()
+        return descriptors(log)
+
+    assert after(3 * READERS_MAX) == after(1)
+
+
+def test_threads_at_once_share_few_readers(log: SqliteLog) -> None:
+    """All get their answer; the pool stays as small as it is meant to be."""
+    log.append(Topic.COMMANDS, [Record(0, "a", b"x")])
+    before = descriptors(log)
+    found: list[int] = []
+    all_at_once = threading.Barrier(THREADS)
+
+    def read() -> None:
+        all_at_once.wait()
+        found.append(log.end_offset(Topic.COMMANDS, 0))
+
+    threads = [threading.Thread(target=read) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [1] * THREADS
+    assert descriptors(log) <= before + 3 * READERS_MAX  # a file, its log and its index each
+
+
+def test_a_closed_log_is_a_broken_wire(tmp_path: Path) -> None:
+    """Nobody opens it again by asking."""
+    log = SqliteLog(tmp_path / "log", PARTITIONS)
+    file = log.file(Topic.COMMANDS)
+    log.close()
+    with pytest.raises(TransportError):
+        file.fetch("SELECT 1")
 
 
 def test_processes_that_make_the_log_agree(tmp_path: Path) -> None:
