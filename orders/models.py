@@ -1,7 +1,8 @@
 """Tables of the orders app. DO NOT write them from anywhere but orders/adapters: all but Claim, Upkeep
 and ChangeRequest are a projection of the event log, and the projector is their only writer. DO NOT
 add an index without `manage.py bench batch` before and after: every one is paid for by every order. Composite keys, for
-the same reason: no AUTOINCREMENT counter, no second index.
+the same reason: no AUTOINCREMENT counter, no second index. No lengths either: what stands in the log
+has the length it has, and a row that one database takes and another refuses stops the projection.
 """
 
 from django.db import models
@@ -35,29 +36,29 @@ class Order(models.Model):
     """
 
     pk = models.CompositePrimaryKey("account_id", "order_id")
-    order_id = models.CharField(max_length=36)
-    account_id = models.CharField(max_length=36)
-    client_order_id = models.CharField(max_length=261)
-    symbol = models.CharField(max_length=24)
-    side = models.CharField(max_length=4)
-    type = models.CharField(max_length=20)
-    time_in_force = models.CharField(max_length=3)
+    order_id = models.TextField()
+    account_id = models.TextField()
+    client_order_id = models.TextField()
+    symbol = models.TextField()
+    side = models.TextField()
+    type = models.TextField()
+    time_in_force = models.TextField()
     quantity_lots = models.BigIntegerField()
     price_ticks = models.BigIntegerField()
     cap_ticks = models.BigIntegerField()
-    status = models.CharField(max_length=16)
+    status = models.TextField()
     cum_lots = models.BigIntegerField()
     cost = models.BigIntegerField()
     fee = models.BigIntegerField()
-    rejected_by = models.CharField(max_length=5)
-    reason = models.CharField(max_length=40)
+    rejected_by = models.TextField()
+    reason = models.TextField()
     late_fill = models.PositiveSmallIntegerField()
     overfilled = models.PositiveSmallIntegerField()
     version = models.IntegerField()
     last_seq = models.BigIntegerField()
     created_ns = models.BigIntegerField()
     updated_ns = models.BigIntegerField()
-    actor = models.CharField(max_length=64)
+    actor = models.TextField()
     event_seqs = models.TextField()
 
     class Meta:
@@ -81,17 +82,17 @@ class Fill(models.Model):
     """kernel.rows.FillRow."""
 
     pk = models.CompositePrimaryKey("account_id", "seq")
-    account_id = models.CharField(max_length=36)
+    account_id = models.TextField()
     seq = models.BigIntegerField()
-    order_id = models.CharField(max_length=36)
-    trade_id = models.CharField(max_length=80)
-    venue = models.CharField(max_length=16)
-    symbol = models.CharField(max_length=24)
-    side = models.CharField(max_length=4)
+    order_id = models.TextField()
+    trade_id = models.TextField()
+    venue = models.TextField()
+    symbol = models.TextField()
+    side = models.TextField()
     lots = models.BigIntegerField()
     ticks = models.BigIntegerField()
     fee = models.BigIntegerField()
-    liquidity = models.CharField(max_length=5)
+    liquidity = models.TextField()
     at_ns = models.BigIntegerField()
 
 
@@ -99,8 +100,8 @@ class Position(models.Model):
     """kernel.rows.PositionRow."""
 
     pk = models.CompositePrimaryKey("account_id", "symbol")
-    account_id = models.CharField(max_length=36)
-    symbol = models.CharField(max_length=24)
+    account_id = models.TextField()
+    symbol = models.TextField()
     net_lots = models.BigIntegerField()
     cost = models.BigIntegerField()
     realized = models.BigIntegerField()
@@ -111,8 +112,8 @@ class Balance(models.Model):
     """kernel.rows.BalanceRow."""
 
     pk = models.CompositePrimaryKey("account_id", "asset")
-    account_id = models.CharField(max_length=36)
-    asset = models.CharField(max_length=12)
+    account_id = models.TextField()
+    asset = models.TextField()
     free = models.BigIntegerField()
     locked = models.BigIntegerField()
     fees = models.BigIntegerField()
@@ -125,7 +126,7 @@ class Chunk(models.Model):
     """kernel.rows.Chunk."""
 
     pk = models.CompositePrimaryKey("partition", "offset")
-    stream = models.CharField(max_length=36)
+    stream = models.TextField()
     first_seq = models.BigIntegerField()
     last_seq = models.BigIntegerField()
     partition = models.IntegerField()

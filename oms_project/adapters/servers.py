@@ -50,6 +50,7 @@ class LocalServer:
     """One child process. A subclass says how to start it and when it answers."""
 
     name = "server"
+    stop_signal = signal.SIGTERM
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self.folder = folder
@@ -99,11 +100,11 @@ class LocalServer:
         return self
 
     def stop(self) -> None:
-        """End it in an orderly way (SIGTERM), by force if it does not."""
+        """End it in an orderly way, by force if it does not."""
         process = self._process
         if process is None:
             return
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(self.stop_signal)
         try:
             process.wait(STOP_S_MAX)
         except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 OmsError
 ├── PoisonError               this record will never succeed: dead letters, limited
 │   ├── BadRecordError          bytes we cannot read
+│   ├── UnstorableError         what the record comes to has no place in the store
 │   └── IllegalTransitionError  a venue surprise or our bug: quarantine and alert
 ├── FencedError               another owner took this partition: stop, write nothing more
 ├── GapError                  an event is missing before this one: stop, never skip
@@ -21,6 +22,10 @@ class PoisonError(OmsError):
 
 class BadRecordError(PoisonError):
     """The bytes are not a record of a schema and version we know."""
+
+
+class UnstorableError(PoisonError):
+    """A value no store of ours can hold: a number beyond 64 bits, a row that breaks a constraint."""
 
 
 class IllegalTransitionError(PoisonError):

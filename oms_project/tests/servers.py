@@ -1,10 +1,12 @@
 """Fixtures with real servers, one of each a test session; skipped where they cannot be had.
 
-OMS_TEST_KAFKA=host:port, OMS_TEST_MONGO=mongodb://…, OMS_TEST_REDIS=redis://… point the same tests
-at somebody's own servers. OMS_REQUIRE_SERVICES=1 (CI) turns a skip into a failure, and accepts
-Apache Kafka only.
+OMS_TEST_KAFKA=host:port, OMS_TEST_MONGO=mongodb://…, OMS_TEST_REDIS=redis://… and
+OMS_TEST_POSTGRES=postgres://… (an empty database) point the same tests at somebody's own servers.
+OMS_REQUIRE_SERVICES=1 (CI) turns a skip into a failure, and accepts Apache Kafka only.
 """
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +16,7 @@ import pytest
 
 from oms_project import env
 from oms_project.adapters import servers
+from oms_project.adapters.postgres import Postgres
 from oms_project.adapters.servers import LocalServer
 
 
@@ -75,6 +78,22 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("secantusdb")
     with _started(lambda: servers.SecantusDb(folder)) as server:
         yield Server(server.address, server.url, local=server)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """PostgreSQL: OMS_TEST_POSTGRES, else the one that is installed here."""
+    own = env.service_for_tests("POSTGRES")
+    if own:
+        yield Server(own, own)
+        return
+    # Not below pytest's own folder: its user may not go there.
+    folder = Path(tempfile.mkdtemp(prefix="oms-postgres-"))
+    try:
+        with _started(lambda: Postgres(folder)) as server:
+            yield Server(server.address, server.url, durable=False, local=server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from oms_project.kernel import ports as p
-from oms_project.kernel.errors import FencedError, TransportError
+from oms_project.kernel.errors import FencedError, TransportError, UnstorableError
 
 SNAPSHOTS_KEPT = 2
 
@@ -33,6 +33,7 @@ class MemoryStore:
 
     def apply(self, changes: p.Changes) -> None:
         self.ping()
+        _must_fit(changes)
         with self._lock:
             for row in changes.orders:
                 known = self._orders.get(row.order_id)
@@ -190,6 +191,18 @@ class MemoryStore:
         with self._lock:
             found = [chunk for chunk in self._chunks.values() if chunk.stream == stream]
         return sorted(found, key=lambda chunk: chunk.first_seq)
+
+
+def _must_fit(changes: p.Changes) -> None:
+    """Raise what the others would: no store holds a number beyond 64 bits."""
+    for rows in (
+        changes.orders, changes.updates, changes.fills, changes.positions, changes.balances,
+    ):  # fmt: skip
+        for row in rows:
+            for name in row.__struct_fields__:
+                value = getattr(row, name)
+                if type(value) is int and not -(2**63) <= value < 2**63:
+                    raise UnstorableError(f"store: {name} {value} is beyond 64 bits")
 
 
 def _keep_newest(rows: dict[Any, Any], key: tuple[str, str], row: Any) -> None:

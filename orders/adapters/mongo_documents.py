@@ -17,6 +17,8 @@ from oms_project.kernel import ports as p
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 
 DUPLICATE_KEY: Final = 11000
+_OF_THE_DATA: Final = {2, 9, 14, 121, 10334, 17280}
+"""BadValue, FailedToParse, TypeMismatch, a document that fails validation, too large, a key too long."""
 PARTITION_BITS: Final = 48
 WRITES_MAX: Final = 500
 """Writes in one round trip."""
@@ -77,6 +79,12 @@ def _done(write: Callable[[], object]) -> list[int]:
             raise
         return [one["index"] for one in errors]
     return []
+
+
+def unstorable(error: BulkWriteError) -> bool:
+    """Tell whether a write was refused for what it says; false for a server in trouble."""
+    errors = (error.details or {}).get("writeErrors", [])
+    return any(one.get("code") in _OF_THE_DATA for one in errors)
 
 
 def order_document(row: p.OrderRow) -> Document:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from bson.errors import BSONError
 from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.errors import BulkWriteError, ConfigurationError, DocumentTooLarge, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -24,7 +25,7 @@ from pymongo.write_concern import WriteConcern
 
 from oms_project.adapters.crash import crash
 from oms_project.kernel import ports as p
-from oms_project.kernel.errors import TransportError, UnknownOutcomeError
+from oms_project.kernel.errors import TransportError, UnknownOutcomeError, UnstorableError
 from orders.adapters import mongo_documents as docs
 from orders.adapters.mongo_documents import Document
 from orders.adapters.mongo_snapshots import MongoSnapshots
@@ -274,9 +275,18 @@ def _reading() -> Iterator[None]:
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """Some of the writes may be there, others not: all may be done again."""
+    """Some of the writes may be there, others not: all may be done again.
+
+    What no document can hold is another matter: doing it again would end the same.
+    """
     try:
         yield
+    except (BSONError, OverflowError, UnicodeError, DocumentTooLarge) as error:
+        raise UnstorableError(f"store: {error!r}") from error
+    except BulkWriteError as error:
+        if docs.unstorable(error):
+            raise UnstorableError(f"store: {error!r}") from error
+        raise UnknownOutcomeError("store", repr(error)) from error
     except PyMongoError as error:
         raise UnknownOutcomeError("store", repr(error)) from error
 

@@ -11,17 +11,26 @@ from typing import Any, Final
 
 import msgspec
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    connections,
+    transaction,
+)
 
 from oms_project.adapters.crash import crash
 from oms_project.kernel import ports as p
-from oms_project.kernel.errors import FencedError, TransportError
+from oms_project.kernel.errors import FencedError, TransportError, UnstorableError
 from oms_project.kernel.words import OPEN, OrderType, Side, Status, TimeInForce
 from orders.adapters import sql_statements as sql
 
 SNAPSHOTS_KEPT: Final = 2
 ROWS_MAX: Final = 500
-
+NUL: Final = "\0"
+SHOWN_NUL: Final = "\ufffd"
+"""What stands in a text where it had a NUL that the database cannot hold."""
 
 _astuple = msgspec.structs.astuple
 
@@ -45,20 +54,16 @@ class SqlStore:
     def apply(self, changes: p.Changes) -> None:
         with self._wire(), transaction.atomic(using=self.alias):
             cursor = connections[self.alias].cursor()
-            if changes.orders:
-                cursor.executemany(sql.INSERT_ORDER, [_order_values(row) for row in changes.orders])
-            if changes.updates:
-                cursor.executemany(
-                    sql.UPDATE_ORDER, [_update_values(row) for row in changes.updates]
-                )
-            for statement, rows in (
-                (sql.INSERT_FILL, changes.fills),
-                (sql.UPSERT_POSITION, changes.positions),
-                (sql.UPSERT_BALANCE, changes.balances),
-                (sql.INSERT_CHUNK, changes.chunks),
+            for statement, values, rows in (
+                (sql.INSERT_ORDER, _order_values, changes.orders),
+                (sql.UPDATE_ORDER, _update_values, changes.updates),
+                (sql.INSERT_FILL, _astuple, changes.fills),
+                (sql.UPSERT_POSITION, _astuple, changes.positions),
+                (sql.UPSERT_BALANCE, _astuple, changes.balances),
+                (sql.INSERT_CHUNK, _astuple, changes.chunks),
             ):
                 if rows:
-                    cursor.executemany(statement, [_astuple(row) for row in rows])
+                    cursor.executemany(statement, self._held([values(row) for row in rows]))
             cursor.execute(
                 sql.UPSERT_PROGRESS, (changes.partition, changes.next_offset, changes.last_command)
             )
@@ -155,12 +160,15 @@ class SqlStore:
             part = ids[start : start + ROWS_MAX]
             rows = self._rows(
                 "SELECT client_order_id, order_id, event_seqs FROM orders_order WHERE account_id = "
-                f"%s AND client_order_id IN ({_marks(part)}) ORDER BY order_id DESC",
+                f"%s AND client_order_id IN ({_marks(part)})",
                 account_id, *part,
             )  # fmt: skip
-            # Oldest last, so that the first order of a client_order_id wins.
             for client_order_id, order_id, seqs in rows:
-                found[client_order_id] = (order_id, int(seqs.partition(",")[0]))
+                # First by its place in the log: ids say when an order was asked for, not decided.
+                order = (order_id, int(seqs.partition(",")[0]))
+                first = found.setdefault(client_order_id, order)
+                if order[1] < first[1]:
+                    found[client_order_id] = order
         return found
 
     def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
@@ -235,7 +243,7 @@ class SqlStore:
                 values += before
             rows = self._rows(
                 f"SELECT {_columns(sql.FILL)} FROM orders_fill WHERE {' AND '.join(where)} "
-                "ORDER BY seq DESC LIMIT %s",
+                "ORDER BY at_ns DESC, seq DESC LIMIT %s",
                 *values, limit,
             )  # fmt: skip
             found += [p.FillRow(*row) for row in rows]
@@ -285,18 +293,36 @@ class SqlStore:
     def _rows(self, statement: str, *values: object) -> list[tuple]:
         with self._wire():
             cursor = connections[self.alias].cursor()
-            cursor.execute(statement, values)
+            cursor.execute(statement, self._held([values])[0])
             return cursor.fetchall()
+
+    def _held(self, rows: list[tuple]) -> list[tuple]:
+        """Return *rows* as this database can hold them: PostgreSQL has no NUL in a text."""
+        if connections[self.alias].vendor != "postgresql":
+            return rows
+        return [
+            tuple(one.replace(NUL, SHOWN_NUL) if type(one) is str else one for one in row)
+            for row in rows
+        ]
 
     @contextmanager
     def _wire(self) -> Iterator[None]:
-        """A database that does not answer is a broken wire; its connection is not used again."""
+        """Tell a database that does not answer from one that cannot hold what it was given.
+
+        Either way the connection is not used again: who knows what it is in the middle of.
+        """
         try:
             yield
+        except (DataError, IntegrityError, OverflowError, UnicodeError) as error:
+            self._leave()
+            raise UnstorableError(f"store: {error}") from error
         except (DatabaseError, InterfaceError) as error:
-            if not connections[self.alias].in_atomic_block:
-                connections[self.alias].close()
+            self._leave()
             raise TransportError("store", str(error)) from error
+
+    def _leave(self) -> None:
+        if not connections[self.alias].in_atomic_block:
+            connections[self.alias].close()
 
 
 _OPEN_IN_INDEX: Final = ("NEW", "ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL")

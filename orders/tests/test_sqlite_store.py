@@ -2,7 +2,7 @@
 
 import pytest
 
-from oms_project.kernel.errors import TransportError
+from oms_project.kernel.errors import UnstorableError
 from oms_project.kernel.words import Status
 from orders.adapters import sql_store
 from orders.adapters.sql_store import SqlStore
@@ -35,10 +35,10 @@ def test_a_step_is_stored_whole_or_not(
 
 
 def test_a_row_that_cannot_be_stored_takes_none_with_it() -> None:
-    """A broken wire, as far as the caller can know; nothing of the step is there."""
+    """It is poison, which would fail again; nothing of the step is there."""
     store = SqlStore()
     bad = an_order(2, quantity_lots=None)
-    with pytest.raises(TransportError):
+    with pytest.raises(UnstorableError):
         store.apply(changes(3, orders=[an_order(1), bad]))
     assert store.get(order_id(1), [ACCOUNT]) is None
     store.apply(changes(3, orders=[an_order(1)]))

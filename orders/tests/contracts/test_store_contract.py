@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from oms_project.kernel import ports as p
-from oms_project.kernel.errors import FencedError
+from oms_project.kernel.errors import FencedError, PoisonError
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 from orders.tests.contracts.rows import (
     ACCOUNT,
@@ -213,6 +213,17 @@ def test_orders_by_client_id(store: p.OrderStore) -> None:
     assert len(store.orders_by_client_id(ACCOUNT, [f"c{n}" for n in range(2_500)])) == 1
 
 
+def test_the_first_order_of_a_client_id_is_the_first_in_the_log(store: p.OrderStore) -> None:
+    """A claim driven on late has an older id than what was decided before it."""
+    orders = [
+        an_order(7, client_order_id="mine", event_seqs=(3, 9)),
+        an_order(2, client_order_id="mine", event_seqs=(5,), status=Status.REJECTED),
+        an_order(9, client_order_id="mine", event_seqs=(4,), status=Status.REJECTED),
+    ]
+    store.apply(changes(1, orders=orders))
+    assert store.orders_by_client_id(ACCOUNT, ["mine"]) == {"mine": (order_id(7), 3)}
+
+
 def test_client_order_ids_come_in_pages(store: p.OrderStore) -> None:
     """Each account its own, in order, behind the last one of the page before."""
     names = ["b", "a", "d", "c"]
@@ -275,6 +286,80 @@ def test_fills_are_paged_newest_first(store: p.OrderStore) -> None:
     assert store.fills([ACCOUNT], order_id=order_id(1)) == [fills[2], fills[0]]
     assert store.fills([OTHER], order_id=order_id(1), symbol="ETH-USD") == []
     assert store.fills([]) == []
+
+
+LONG = "n" * 150
+TEXTS = [LONG, "'\"; DROP TABLE orders_order; --", "żółć 漢字 \U0001f680", "%s", "\\", " ", ""]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_is_kept_as_it_was_told(store: p.OrderStore, text: str) -> None:
+    """Whatever its length and letters: the log has it already, so there must be a place for it."""
+    order = an_order(1, client_order_id=text, reason=text, actor=f"user:7:{text}")
+    fill = a_fill(trade_id=text, venue=text)
+    store.apply(changes(1, orders=[order], fills=[fill]))
+    assert store.get(order_id(1), [ACCOUNT]) == order
+    assert store.find(p.OrderQuery(account_ids=(ACCOUNT,), client_order_id=text)) == [order]
+    assert store.fills([ACCOUNT]) == [fill]
+
+
+def test_a_nul_in_a_text_stops_nothing(store: p.OrderStore) -> None:
+    """PostgreSQL has none in a text; elsewhere it stays. Asking with one finds what has one."""
+    order = an_order(1, client_order_id="a\0b", actor="user:7:\0")
+    store.apply(changes(1, orders=[order, an_order(2)]))
+    (found,) = store.find(p.OrderQuery(account_ids=(ACCOUNT,), client_order_id="a\0b"))
+    assert found.client_order_id in ("a\0b", "a\ufffdb")
+    assert store.get("\0", [ACCOUNT]) is None
+    assert store.get(order_id(2), ["\0", ACCOUNT]) == an_order(2)
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**53 + 1])
+def test_a_number_of_64_bits_is_kept(store: p.OrderStore, number: int) -> None:
+    order = an_order(1, cost=number, fee=number, created_ns=number, updated_ns=number)
+    fill, position = a_fill(lots=number, ticks=number), a_position(cost=number)
+    balance = a_balance(free=number, external=-1 - number)
+    step = changes(1, orders=[order], fills=[fill], positions=[position], balances=[balance])
+    store.apply(step)
+    assert store.get(order_id(1), [ACCOUNT]) == order
+    assert store.fills([ACCOUNT]) == [fill]
+    assert (store.positions([ACCOUNT]), store.balances([ACCOUNT])) == ([position], [balance])
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**64, 10**30])
+@pytest.mark.parametrize(
+    "row", [{"orders": [1]}, {"updates": [1]}, {"fills": [1]}, {"balances": [1]}]
+)
+def test_a_number_beyond_64_bits_is_poison(store: p.OrderStore, number: int, row: dict) -> None:
+    """Not a broken wire, which would be waited out for ever; the next step finds it all right."""
+    bad = {
+        "orders": [an_order(2, cost=number)], "updates": [an_update(1, cost=number)],
+        "fills": [a_fill(fee=number)], "balances": [a_balance(free=number)],
+    }  # fmt: skip
+    store.apply(changes(1, orders=[an_order(1)]))
+    with pytest.raises(PoisonError):
+        store.apply(changes(2, **{name: bad[name] for name in row}))
+    assert store.progress(0).next_offset == 1
+    assert store.get(order_id(1), [ACCOUNT]) == an_order(1)
+    store.apply(changes(2, orders=[an_order(3)]))
+    assert store.get(order_id(3), [ACCOUNT]) == an_order(3)
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 7])
+def test_no_fill_is_lost_between_pages(store: p.OrderStore, page: int) -> None:
+    """Also where time went back: the engine moved to a host that is behind, a clock was set."""
+    times = {1: 50, 2: 10, 3: 40, 4: 40, 5: 20, 6: 60, 7: 5}
+    fills = [a_fill(seq, at_ns=AT_NS + at) for seq, at in times.items()]
+    fills += [a_fill(seq, account_id=OTHER, at_ns=AT_NS + at) for seq, at in ((1, 40), (2, 39))]
+    store.apply(changes(1, fills=fills))
+    seen: list[tuple[int, str, int]] = []
+    while True:
+        before = seen[-1] if seen else None
+        found = store.fills((ACCOUNT, OTHER), before=before, limit=page)
+        if not found:
+            break
+        seen += [(fill.at_ns, fill.account_id, fill.seq) for fill in found]
+    every = [(fill.at_ns, fill.account_id, fill.seq) for fill in fills]
+    assert seen == sorted(every, reverse=True)
 
 
 def test_positions_and_balances_are_of_accounts(store: p.OrderStore) -> None:
