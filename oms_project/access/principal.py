@@ -10,10 +10,12 @@ import dataclasses
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from importlib import import_module
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user
 from django.http import HttpRequest, parse_cookie
@@ -24,14 +26,26 @@ from oms_project.access.errors import AccessError
 from oms_project.access.models import Desk, Membership, TokenFamily, User
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
 from oms_project.kernel.words import Role
+from oms_project.problem import NOT_FOUND, Problem
 
 CACHE_MS: Final = 2_000
 CACHE_ENTRIES_MAX: Final = 8_192
 TOKEN_CHARS_MAX: Final = 4_096
 SESSION_KEY_CHARS_MAX: Final = 64
+ACCOUNT_ID_CHARS_MAX: Final = 64
+"""As much of what was asked for goes into the log."""
 _Session: Final = import_module(settings.SESSION_ENGINE).SessionStore
 _monotonic_ns = SystemClock.monotonic_ns
 _now_ns = SystemClock.now_ns
+_logger = structlog.get_logger(__name__)
+
+
+class Action(StrEnum):
+    """What somebody wants to do with an account. Every member may read."""
+
+    READ = "read"
+    TRADE = "trade"
+    CANCEL = "cancel"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,6 +68,36 @@ class Principal:
     @property
     def pk(self) -> str:
         return self.user_id
+
+    def on(self, account_id: str, action: Action) -> Problem | None:
+        """Return why this user may not do *action* with an account; None: they may.
+
+        The only question a door asks before it answers. Somebody else's account does not exist,
+        one's own may be for reading only. A refusal is logged: it is evidence.
+        """
+        if account_id not in self.roles:
+            refused = NOT_FOUND
+        elif action is Action.READ or self.can_trade(account_id):
+            return None
+        else:
+            refused = Problem("permission_denied", f"Your role on this account does not {action}.")
+        self._log_refusal(refused, action=action, account_id=account_id[:ACCOUNT_ID_CHARS_MAX])
+        return refused
+
+    def works_as(self, *desks: Desk) -> Problem | None:
+        """Return why this user may not do what only these desk roles do; None: they may."""
+        if self.desk_role in desks:
+            return None
+        names = " or ".join(desk.label.lower() for desk in desks)
+        refused = Problem("permission_denied", f"Only a {names} may do this.")
+        self._log_refusal(refused, action="work as " + names)
+        return refused
+
+    def _log_refusal(self, refused: Problem, **about: str) -> None:
+        _logger.warning(
+            "access_refused", code=refused.code, user_id=self.user_id, username=self.username,
+            desk_role=str(self.desk_role), via=self.via, **about,
+        )  # fmt: skip
 
     def can_read(self, account_id: str) -> bool:
         """Every member of the account may look."""

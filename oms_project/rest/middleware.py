@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from structlog.contextvars import bound_contextvars
 
+from oms_project.codes import BY_STATUS
 from oms_project.rest import request_ids
-from oms_project.rest.codes import BY_STATUS
 from oms_project.rest.problem import (
     CONTENT_TYPE,
     Problem,

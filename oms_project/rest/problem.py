@@ -1,13 +1,8 @@
-"""One shape for every error (RFC 9457 application/problem+json), whoever raised it.
-
-`Problem` is a value that any path can turn into bytes: a view, the middleware, the ASGI door, a
-websocket. Everything below it maps what DRF and Django raise onto such values.
-"""
+"""What DRF, Django and our own adapters raise, as problems; and problems as Django's answers."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import msgspec
 import structlog
 from django.core.exceptions import (
     ObjectDoesNotExist,
@@ -22,79 +17,17 @@ from rest_framework.response import Response
 
 from oms_project import metrics
 from oms_project.access.errors import AccessError
+from oms_project.codes import BY_STATUS, CODES, Outcome
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
+from oms_project.problem import CONTENT_TYPE, NOT_FOUND, Entry, Problem
 from oms_project.rest import pages
-from oms_project.rest.codes import BY_STATUS, CODES, Outcome
 
-CONTENT_TYPE: Final = "application/problem+json"
 API_PREFIXES: Final = ("/api/", "/livez", "/readyz", "/health", "/metrics")
 """Paths whose errors are JSON; everything else is read by people and gets a page."""
 
-ERRORS_MAX: Final = 100
-"""Entries in one answer: who made more mistakes than that corrects these first."""
-
 log = structlog.get_logger(__name__)
-_encode = msgspec.json.Encoder().encode
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 _CHALLENGE: Final[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="api"'}
-
-
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What is wrong with one field. pointer: RFC 6901; index: of the order in a batch."""
-
-    pointer: str
-    code: str
-    detail: str = ""
-    index: int | None = None
-
-
-class _Body(msgspec.Struct, gc=False):
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    request_id: str
-    retryable: bool
-    outcome: str
-    errors: tuple[Entry, ...]
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """An error as a value. outcome: what the request did, if not what its code says."""
-
-    code: str
-    detail: str = ""
-    errors: tuple[Entry, ...] = ()
-    headers: Mapping[str, str] = _NO_HEADERS
-    outcome: Outcome | None = None
-
-    @property
-    def status(self) -> int:
-        return CODES[self.code].status
-
-    def to_bytes(self, instance: str, request_id: str) -> bytes:
-        """Return the body. *instance* is the request's path, without its query."""
-        known = CODES[self.code]
-        return _encode(
-            _Body(
-                f"/api/meta/errors#{self.code}",
-                known.title,
-                known.status,
-                self.detail or known.title,
-                instance,
-                self.code,
-                request_id,
-                known.retryable,
-                self.outcome or known.outcome,
-                self.errors[:ERRORS_MAX],
-            )
-        )
-
-
-NOT_FOUND: Final = Problem("not_found")
-"""For what does not exist and for what is somebody else's: the same value, so the same bytes."""
 
 
 class ProblemError(drf.APIException):

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
-from oms_project.rest.codes import CODES, Outcome
+from oms_project.codes import CODES, Outcome
 
 
 class EntrySerializer(serializers.Serializer[Any]):

@@ -11,8 +11,8 @@ from rest_framework.views import APIView
 
 from oms_project.access import principal, tokens
 from oms_project.adapters.clock import SystemClock
+from oms_project.codes import CODES, ENTRY_CODES
 from oms_project.rest import times
-from oms_project.rest.codes import CODES, ENTRY_CODES
 from oms_project.rest.fields import Body, Text, valid
 from oms_project.rest.schema import problems
 

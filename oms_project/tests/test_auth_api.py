@@ -10,7 +10,7 @@ from django.test import Client
 
 from oms_project.access import principal
 from oms_project.access.models import TokenFamily
-from oms_project.rest.codes import CODES
+from oms_project.codes import CODES
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"

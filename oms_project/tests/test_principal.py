@@ -1,6 +1,7 @@
 """Who is let in: tokens built by hand, sessions, the cache, CSRF."""
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -8,14 +9,15 @@ from typing import Any
 
 import jwt
 import pytest
+import structlog
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 
 from oms_project.access import principal, tokens
 from oms_project.access.errors import AccessError
-from oms_project.access.models import Account, Membership, TokenFamily
-from oms_project.access.principal import Cache, Principal
+from oms_project.access.models import Account, Desk, Membership, TokenFamily
+from oms_project.access.principal import Action, Cache, Principal
 from oms_project.adapters.clock import NS_PER_S, FakeClock, SystemClock
 from oms_project.kernel.words import Role
 
@@ -67,6 +69,56 @@ def test_a_good_token(user: Any) -> None:
     assert dict(found.roles) == {"a-1": Role.TRADER, "a-2": Role.VIEWER}
     assert [found.can_read(a) for a in ("a-1", "a-2", "a-3")] == [True, True, False]
     assert [found.can_trade(a) for a in ("a-1", "a-2", "a-3")] == [True, False, False]
+
+
+ANN = Principal("u-1", "ann", "trader", {"a-1": Role.TRADER, "a-2": Role.VIEWER}, "token")
+VERA = dataclasses.replace(ANN, username="vera", desk_role="viewer")
+
+
+@pytest.mark.parametrize(
+    ("who", "account_id", "action", "code"),
+    [
+        (ANN, "a-1", Action.READ, None),
+        (ANN, "a-1", Action.TRADE, None),
+        (ANN, "a-1", Action.CANCEL, None),
+        (ANN, "a-2", Action.READ, None),
+        (ANN, "a-2", Action.TRADE, "permission_denied"),
+        (ANN, "a-2", Action.CANCEL, "permission_denied"),
+        (ANN, "a-3", Action.READ, "not_found"),
+        (ANN, "a-3", Action.TRADE, "not_found"),
+        (ANN, "", Action.READ, "not_found"),
+        (VERA, "a-1", Action.READ, None),
+        (VERA, "a-1", Action.TRADE, "permission_denied"),
+    ],
+)
+def test_who_may(who: Principal, account_id: str, action: Action, code: str | None) -> None:
+    """Every refusal is one line of evidence, and nothing else is."""
+    with structlog.testing.capture_logs() as lines:
+        refused = who.on(account_id, action)
+    assert (refused.code if refused else None) == code
+    told = [(line["event"], line["code"], line["username"], line["account_id"]) for line in lines]
+    assert told == ([("access_refused", code, who.username, account_id)] if code else [])
+
+
+def test_the_log_does_not_grow_by_what_is_asked_for() -> None:
+    """An account id is anybody's text."""
+    with structlog.testing.capture_logs() as lines:
+        assert ANN.on("x" * 10_000, Action.READ) is not None
+    assert len(lines[0]["account_id"]) == principal.ACCOUNT_ID_CHARS_MAX
+
+
+def test_who_works_as() -> None:
+    """What belongs to a desk role needs no membership, and a membership gives none of it."""
+    officer = dataclasses.replace(ANN, desk_role="risk_officer", roles={})
+    assert officer.works_as(Desk.RISK_OFFICER, Desk.OPERATOR) is None
+    with structlog.testing.capture_logs() as lines:
+        refused = ANN.works_as(Desk.RISK_OFFICER, Desk.OPERATOR)
+    assert refused is not None
+    assert (refused.code, refused.detail) == (
+        "permission_denied",
+        "Only a risk officer or operator may do this.",
+    )
+    assert [line["event"] for line in lines] == ["access_refused"]
 
 
 BAD = [

@@ -20,9 +20,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from oms_project.access.errors import AccessError
+from oms_project.codes import BY_STATUS, CODES, ENTRY_CODES, TABLE
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.rest import problem
-from oms_project.rest.codes import BY_STATUS, CODES, ENTRY_CODES, TABLE
 from oms_project.rest.fields import Body, Text, valid
 from oms_project.rest.problem import Entry, Problem, ProblemError
 from oms_project.rest.views import OpenView

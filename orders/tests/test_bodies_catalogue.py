@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from oms_project.codes import CODES, ENTRY_CODES
 from oms_project.rest import strict_json
-from oms_project.rest.codes import CODES, ENTRY_CODES
 from oms_project.rest.problem import Problem
 from orders.rest.bodies import BATCH_MAX
 from orders.tests.door import MINE, Door, door

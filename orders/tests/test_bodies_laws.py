@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX
+from oms_project.codes import ENTRY_CODES
 from oms_project.kernel.words import OrderType, Side, TimeInForce
 from oms_project.rest import strict_json
-from oms_project.rest.codes import ENTRY_CODES
 from oms_project.rest.problem import Problem
 from oms_project.tests.examples import examples
 from orders.rest import bodies
