@@ -1,5 +1,6 @@
 """The pages: each view reads from the desk, shapes and renders. Live updates are static/js's part."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
@@ -33,7 +35,7 @@ class Pages:
         self._desk = desk
         self.home = _page(self._home)
         self.trade = _page(self._trade)
-        self.submit = login_required(require_POST(self._submit))
+        self.submit = login_required(require_POST(_uncached(self._submit)))
         self.orders = _page(self._orders)
         self.order = _page(self._order)
         self.cancel = login_required(require_POST(self._cancel))
@@ -213,4 +215,20 @@ class Pages:
 
 
 def _page(view: View) -> View:
-    return login_required(require_safe(ensure_csrf_cookie(view)))
+    return login_required(require_safe(ensure_csrf_cookie(_uncached(view))))
+
+
+def _uncached(view: View) -> View:
+    """Keep an answer out of every cache, the browser's own too.
+
+    One address answers a whole page or, to htmx, a part of it: Back must never show the part.
+    """
+
+    @functools.wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        patch_cache_control(response, private=True, no_store=True)
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+    return answer
