@@ -13,6 +13,7 @@ from marketdata.domain import demo
 from marketdata.domain.mark import Mark, SetMarks
 from oms_project import env
 from oms_project.kernel.ports import Report, ReportKind
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import (
     OPEN,
     AccountState,
@@ -86,7 +87,9 @@ def _walked(path: Steps) -> Order:
     book = Book(State(0))
     instrument = demo.INSTRUMENTS[0]
     new = c.NewOrder(
-        _ORDER, _ORDER, instrument.symbol, Side.BUY, OrderType.LIMIT, TimeInForce.GTC, LOTS, TICKS
+        _ORDER,
+        _ORDER,
+        Terms(instrument.symbol, Side.BUY, OrderType.LIMIT, TimeInForce.GTC, LOTS, TICKS),
     )
     begin: tuple[c.Command, ...] = (
         c.SetInstrument(instrument),

@@ -30,7 +30,7 @@ class Claim(models.Model):
 
 
 class Order(models.Model):
-    """kernel.rows.OrderRow. event_seqs: comma-separated account_seqs, oldest first.
+    """kernel.rows.OrderRow, its terms spelled out. event_seqs: comma-separated account_seqs, oldest first.
 
     Flags are 0 and 1: SQLite binds an int straight, a bool through Python.
     """
@@ -43,8 +43,9 @@ class Order(models.Model):
     side = models.TextField()
     type = models.TextField()
     time_in_force = models.TextField()
-    quantity_lots = models.BigIntegerField()
-    price_ticks = models.BigIntegerField()
+    lots = models.BigIntegerField()
+    ticks = models.BigIntegerField()
+    flags = models.IntegerField()
     cap_ticks = models.BigIntegerField()
     status = models.TextField()
     cum_lots = models.BigIntegerField()

@@ -89,9 +89,7 @@ class Fold:
 def _routed(fold: Fold, batch: e.EventBatch, event: e.OrderRouted, seq: int) -> None:
     fold.fresh[event.order_id] = p.OrderRow(
         order_id=event.order_id, account_id=batch.stream, client_order_id=event.client_order_id,
-        symbol=event.symbol, side=event.side, type=event.type,
-        time_in_force=event.time_in_force, quantity_lots=event.lots, price_ticks=event.ticks,
-        cap_ticks=event.cap_ticks, status=Status.NEW, version=1, last_seq=seq,
+        terms=event.terms, cap_ticks=event.cap_ticks, status=Status.NEW, version=1, last_seq=seq,
         created_ns=batch.at_ns, updated_ns=batch.at_ns, actor=batch.actor, event_seqs=(seq,),
     )  # fmt: skip
 
@@ -99,9 +97,7 @@ def _routed(fold: Fold, batch: e.EventBatch, event: e.OrderRouted, seq: int) -> 
 def _denied(fold: Fold, batch: e.EventBatch, event: e.OrderDenied, seq: int) -> None:
     fold.fresh[event.order_id] = p.OrderRow(
         order_id=event.order_id, account_id=batch.stream, client_order_id=event.client_order_id,
-        symbol=event.symbol, side=event.side, type=event.type,
-        time_in_force=event.time_in_force, quantity_lots=event.lots, price_ticks=event.ticks,
-        cap_ticks=0, status=Status.REJECTED, rejected_by="oms", reason=event.reason, version=1,
+        terms=event.terms, cap_ticks=0, status=Status.REJECTED, rejected_by="oms", reason=event.reason, version=1,
         last_seq=seq, created_ns=batch.at_ns, updated_ns=batch.at_ns, actor=batch.actor,
         event_seqs=(seq,),
     )  # fmt: skip

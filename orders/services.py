@@ -23,7 +23,8 @@ from oms_project.kernel.ports import (
     Record,
     Submission,
 )
-from oms_project.kernel.words import OrderType, Side, Status, TimeInForce, Topic
+from oms_project.kernel.terms import Terms
+from oms_project.kernel.words import Status, Topic
 from orders.adapters.in_flight import InFlight
 from orders.domain import commands
 
@@ -31,8 +32,8 @@ NS_PER_MS: Final = 1_000_000
 FORGET_AT_ONCE: Final = 10_000
 _encode = msgspec.msgpack.Encoder().encode
 
-Terms = tuple[str, str, Side, OrderType, TimeInForce, int, int]
-"""A validated order: client_order_id, symbol, side, type, time in force, lots, ticks."""
+Wanted = tuple[str, Terms]
+"""A validated order: its client_order_id and its terms."""
 
 
 def fingerprint(canonical: bytes) -> bytes:
@@ -65,7 +66,7 @@ class Gateway:
     def place(
         self,
         account_id: str,
-        terms: Sequence[Terms],
+        wanted: Sequence[Wanted],
         *,
         endpoint: str,
         key: str,
@@ -78,8 +79,8 @@ class Gateway:
 
         def command(base: str) -> commands.PlaceOrders:
             orders = [
-                commands.NewOrder(make.order_id(base, index), *term)
-                for index, term in enumerate(terms)
+                commands.NewOrder(make.order_id(base, index), client_order_id, terms)
+                for index, (client_order_id, terms) in enumerate(wanted)
             ]
             return commands.PlaceOrders(account_id, orders, atomic)
 
@@ -189,16 +190,8 @@ class Gateway:
         return self.intake.forget(before_ms, FORGET_AT_ONCE)
 
 
-_NAMES: Final = {
-    "client_order_id": "client_order_id",
-    "symbol": "symbol",
-    "side": "side",
-    "type": "type",
-    "time_in_force": "time_in_force",
-    "lots": "quantity",
-    "ticks": "price",
-}
-"""What the API calls the fields of a NewOrder."""
+_NAMES: Final = {"lots": "quantity", "ticks": "price", "flags": "reduce_only"}
+"""What the API calls those fields of Terms that have another name there."""
 
 
 def _command_in(value: bytes) -> commands.Command:
@@ -215,10 +208,12 @@ def _differing_orders(
         found.append("/orders")
     for index, (one, other) in enumerate(zip(first.orders, again.orders, strict=False)):
         at = "" if alone else f"/orders/{index}"
+        if one.client_order_id != other.client_order_id:
+            found.append(f"{at}/client_order_id")
         found += [
-            f"{at}/{name}"
-            for field, name in _NAMES.items()
-            if getattr(one, field) != getattr(other, field)
+            f"{at}/{_NAMES.get(field, field)}"
+            for field in Terms.__struct_fields__
+            if getattr(one.terms, field) != getattr(other.terms, field)
         ]
     return found
 
@@ -230,8 +225,6 @@ def _just(partition: int) -> tuple[int, int]:
 def _new_row(account_id: str, order: commands.NewOrder, envelope: wire.Envelope) -> OrderRow:
     return OrderRow(
         order_id=order.order_id, account_id=account_id, client_order_id=order.client_order_id,
-        symbol=order.symbol, side=order.side, type=order.type,
-        time_in_force=order.time_in_force, quantity_lots=order.lots, price_ticks=order.ticks,
-        cap_ticks=0, status=Status.NEW, created_ns=envelope.at_ns, updated_ns=envelope.at_ns,
+        terms=order.terms, cap_ticks=0, status=Status.NEW, created_ns=envelope.at_ns, updated_ns=envelope.at_ns,
         actor=envelope.actor,
     )  # fmt: skip

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
-from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
+from oms_project.kernel.terms import Terms
+from oms_project.kernel.words import Status
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -76,7 +77,7 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
 class OrderRow(msgspec.Struct, kw_only=True, gc=False):
     """One order as it is stored and shown. Integers in ticks, lots and smallest units.
 
-    price_ticks: limit, or 0 for market; cap_ticks: the worst price a market order may pay;
+    terms: what the client wants; cap_ticks: the worst price a market order may pay, 0 for a limit;
     cost: Σ lots × ticks of its fills; fee: smallest units of the quote asset, Σ of its fills;
     reason: the code of a refusal or cancel; version: grows with every event of the order;
     last_seq: account_seq of the last event; *_ns: nanoseconds since 1970 UTC.
@@ -85,12 +86,7 @@ class OrderRow(msgspec.Struct, kw_only=True, gc=False):
     order_id: str
     account_id: str
     client_order_id: str
-    symbol: str
-    side: Side
-    type: OrderType
-    time_in_force: TimeInForce
-    quantity_lots: int
-    price_ticks: int
+    terms: Terms
     cap_ticks: int
     status: Status
     cum_lots: int = 0

@@ -217,8 +217,8 @@ def _place(fill: p.FillRow) -> tuple[int, str, int]:
 
 def _fits(row: p.OrderRow, query: p.OrderQuery) -> bool:
     same = (
-        (query.symbol, row.symbol),
-        (query.side, row.side),
+        (query.symbol, row.terms.symbol),
+        (query.side, row.terms.side),
         (query.client_order_id, row.client_order_id),
     )
     return (

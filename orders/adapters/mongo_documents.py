@@ -14,6 +14,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from oms_project.kernel import ports as p
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 
 DUPLICATE_KEY: Final = 11000
@@ -90,6 +91,7 @@ def unstorable(error: BulkWriteError) -> bool:
 def order_document(row: p.OrderRow) -> Document:
     document = _asdict(row)
     document["_id"] = document.pop("order_id")
+    document |= _asdict(document.pop("terms"))  # spelled out: filters look at them
     for name, kind in _WORDS.items():
         document[name] = kind(
             document[name]
@@ -153,8 +155,9 @@ def owned_by(account_ids: Sequence[str]) -> Document:
 
 def order_row(document: Document) -> p.OrderRow:
     document["order_id"] = document.pop("_id")
-    for name, kind in _WORDS.items():
-        document[name] = kind(document[name])
+    document["status"] = Status(document["status"])
+    terms = [document.pop(name) for name in Terms.__struct_fields__]
+    document["terms"] = msgspec.convert(terms, Terms)
     document["event_seqs"] = tuple(sorted(document["event_seqs"]))
     return p.OrderRow(**document)
 

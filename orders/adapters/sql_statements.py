@@ -4,8 +4,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from oms_project.kernel import ports as p
+from oms_project.kernel.terms import Terms
 
-ORDER: Final = p.OrderRow.__struct_fields__
+TERMS: Final = Terms.__struct_fields__
+ORDER: Final = tuple(
+    column
+    for name in p.OrderRow.__struct_fields__
+    for column in (TERMS if name == "terms" else (name,))
+)
+"""The columns of an order: its row's fields, the terms spelled out."""
 FILL: Final = p.FillRow.__struct_fields__
 CHUNK: Final = p.Chunk.__struct_fields__
 

@@ -23,7 +23,8 @@ from django.db import (
 from oms_project.adapters.crash import crash
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import FencedError, TransportError, UnstorableError
-from oms_project.kernel.words import OPEN, OrderType, Side, Status, TimeInForce
+from oms_project.kernel.terms import Terms
+from oms_project.kernel.words import OPEN, Status
 from orders.adapters import sql_statements as sql
 
 SNAPSHOTS_KEPT: Final = 2
@@ -332,16 +333,18 @@ _OPEN_IN_INDEX: Final = ("NEW", "ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL"
 
 
 def _order_values(row: p.OrderRow) -> tuple:
+    terms = row.terms
     return (
         row.order_id,
         row.account_id,
         row.client_order_id,
-        row.symbol,
-        row.side.value,
-        row.type.value,
-        row.time_in_force.value,
-        row.quantity_lots,
-        row.price_ticks,
+        terms.symbol,
+        terms.side.value,
+        terms.type.value,
+        terms.time_in_force.value,
+        terms.lots,
+        terms.ticks,
+        terms.flags,
         row.cap_ticks,
         row.status.value,
         row.cum_lots,
@@ -382,9 +385,8 @@ def _update_values(row: p.OrderUpdate) -> tuple:
 
 def _order_row(row: tuple) -> p.OrderRow:
     values: dict[str, Any] = dict(zip(sql.ORDER, row, strict=True))
-    values["side"] = Side(values["side"])
-    values["type"] = OrderType(values["type"])
-    values["time_in_force"] = TimeInForce(values["time_in_force"])
+    terms = msgspec.convert([values.pop(name) for name in sql.TERMS], Terms)
+    values["terms"] = terms
     values["status"] = Status(values["status"])
     values["late_fill"] = bool(values["late_fill"])
     values["overfilled"] = bool(values["overfilled"])

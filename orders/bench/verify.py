@@ -46,11 +46,11 @@ def check(store: OrderStore, acknowledged: dict[str, list[str]], *, closed: bool
             statuses[row.status] += 1
             if closed and row.status in OPEN:
                 wrong.append(f"{order_id} is still {row.status}")
-            if row.cum_lots > row.quantity_lots:
+            if row.cum_lots > row.terms.lots:
                 wrong.append(f"{order_id} is overfilled")
-            if row.status is Status.FILLED and row.cum_lots != row.quantity_lots:
-                wrong.append(f"{order_id} says FILLED at {row.cum_lots} of {row.quantity_lots}")
-            filled[row.symbol] += row.cum_lots * (1 if row.side == "buy" else -1)
+            if row.status is Status.FILLED and row.cum_lots != row.terms.lots:
+                wrong.append(f"{order_id} says FILLED at {row.cum_lots} of {row.terms.lots}")
+            filled[row.terms.symbol] += row.cum_lots * row.terms.sign
         wrong += books(store, account_id, filled if closed else None)
     return Verdict(checked, dict(statuses), wrong[:20])
 

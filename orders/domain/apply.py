@@ -9,7 +9,6 @@ from itertools import islice
 
 from marketdata.domain.instrument import Units
 from oms_project.kernel.numbers import PPM, ceil_div
-from oms_project.kernel.words import Side
 from orders.domain import events as e
 from orders.domain.book import CLOSED_KEPT, EVICTED_AT_ONCE, Account, Book
 from orders.domain.order import CANCELED, REJECTED, Order, status_of
@@ -22,13 +21,14 @@ def apply(book: Book, account: Account, event: e.Event) -> None:
 
 def routed(book: Book, account: Account, event: e.OrderRouted) -> Order:
     """Open the order and lock its hold."""
-    sign = 1 if event.side is Side.BUY else -1
+    terms = event.terms
+    sign = terms.sign
     order = Order(
-        event.order_id, account.account_id, event.client_order_id, event.symbol, event.side,
-        event.type, event.time_in_force, sign, event.lots, event.ticks,
-        event.cap_ticks or event.ticks, event.hold, version=1,
+        event.order_id, account.account_id, event.client_order_id, terms.symbol, terms.side,
+        terms.type, terms.time_in_force, sign, terms.lots, terms.ticks,
+        event.cap_ticks or terms.ticks, event.hold, version=1,
     )  # fmt: skip
-    instrument = book.units[event.symbol].instrument
+    instrument = book.units[terms.symbol].instrument
     balance = account.balance(instrument.quote if sign > 0 else instrument.base)
     balance.free -= event.hold
     balance.locked += event.hold
@@ -39,10 +39,10 @@ def routed(book: Book, account: Account, event: e.OrderRouted) -> Order:
 
 def denied(book: Book, account: Account, event: e.OrderDenied) -> None:
     """Remember the refused order: its ids are used up."""
+    terms = event.terms
     order = Order(
-        event.order_id, account.account_id, event.client_order_id, event.symbol, event.side,
-        event.type, event.time_in_force, 1 if event.side is Side.BUY else -1, event.lots,
-        event.ticks, 0, 0, terminal=REJECTED, rejected_by="oms", reason=event.reason, version=1,
+        event.order_id, account.account_id, event.client_order_id, terms.symbol, terms.side,
+        terms.type, terms.time_in_force, terms.sign, terms.lots, terms.ticks, 0, 0, terminal=REJECTED, rejected_by="oms", reason=event.reason, version=1,
     )  # fmt: skip
     account.client_ids.setdefault(event.client_order_id, event.order_id)
     _keep_closed(book, order)

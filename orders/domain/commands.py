@@ -8,21 +8,17 @@ import msgspec
 from marketdata.domain.instrument import Instrument
 from marketdata.domain.mark import SetMarks
 from oms_project.kernel.ports import Report
-from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce
+from oms_project.kernel.terms import Terms
+from oms_project.kernel.words import AccountState
 from risk.domain.limits import Limits
 
 
 class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One order as the client sent it. ticks: 0 for a market order."""
+    """One order as the client sent it."""
 
     order_id: str
     client_order_id: str
-    symbol: str
-    side: Side
-    type: OrderType
-    time_in_force: TimeInForce
-    lots: int
-    ticks: int
+    terms: Terms
 
 
 class PlaceOrders(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -10,7 +10,7 @@ from marketdata.domain.instrument import UNITS_MAX, Units
 from marketdata.domain.mark import SetMarks
 from oms_project.kernel.errors import IllegalTransitionError
 from oms_project.kernel.ports import CancelRoute, Route
-from oms_project.kernel.words import AccountState, Side, Status, TimeInForce
+from oms_project.kernel.words import AccountState, Status, TimeInForce
 from orders.domain import apply
 from orders.domain import commands as c
 from orders.domain import events as e
@@ -106,8 +106,8 @@ class _Taken:
 
     def take(self, order: c.NewOrder, asset: str, check: Check) -> None:
         self.units[asset] = self.units.get(asset, 0) + check.hold
-        key = order.symbol, check.sign
-        self.lots[key] = self.lots.get(key, 0) + order.lots
+        key = order.terms.symbol, check.sign
+        self.lots[key] = self.lots.get(key, 0) + order.terms.lots
         self.client_order_ids.add(order.client_order_id)
         self.orders += 1
 
@@ -115,9 +115,10 @@ class _Taken:
 def _examine(turn: Turn, check: Check, order: c.NewOrder, taken: _Taken | None) -> Reason | None:
     """Return why to refuse *order*, as if what is *taken* was locked already."""
     account = turn.account
-    symbol = order.symbol
+    terms = order.terms
+    symbol = terms.symbol
     units = turn.book.units.get(symbol)
-    sign = 1 if order.side is Side.BUY else -1
+    sign = terms.sign
     check.units = units
     asset = ""
     if units is not None:
@@ -126,8 +127,9 @@ def _examine(turn: Turn, check: Check, order: c.NewOrder, taken: _Taken | None) 
         check.free = balance.free if balance is not None else 0
     check.mark = turn.book.state.marks.get(symbol)
     check.sign = sign
-    check.lots = order.lots
-    check.ticks = order.ticks
+    check.lots = terms.lots
+    check.ticks = terms.ticks
+    check.reduce_only = terms.reduce_only
     check.open_orders = len(account.open)
     check.reducible_lots = lambda: account.reducible_lots(symbol, sign)
     if taken is None:
@@ -161,11 +163,8 @@ def _atomic_refusals(turn: Turn, check: Check, command: c.PlaceOrders) -> dict[s
 
 
 def _route(turn: Turn, check: Check, order: c.NewOrder) -> None:
-    cap_ticks = 0 if order.ticks else check.worst_ticks
-    event = e.OrderRouted(
-        order.order_id, order.client_order_id, order.symbol, order.side, order.type,
-        order.time_in_force, order.lots, order.ticks, cap_ticks, check.hold,
-    )  # fmt: skip
+    cap_ticks = 0 if order.terms.ticks else check.worst_ticks
+    event = e.OrderRouted(order.order_id, order.client_order_id, order.terms, cap_ticks, check.hold)
     made = apply.routed(turn.book, turn.account, event)
     turn.events.append(event)
     turn.routes.append(route_of(made))
@@ -174,10 +173,7 @@ def _route(turn: Turn, check: Check, order: c.NewOrder) -> None:
 
 
 def _deny(turn: Turn, order: c.NewOrder, reason: Reason) -> None:
-    event = e.OrderDenied(
-        order.order_id, order.client_order_id, order.symbol, order.side, order.type,
-        order.time_in_force, order.lots, order.ticks, reason,
-    )  # fmt: skip
+    event = e.OrderDenied(order.order_id, order.client_order_id, order.terms, reason)
     apply.denied(turn.book, turn.account, event)
     turn.events.append(event)
 

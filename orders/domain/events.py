@@ -8,7 +8,8 @@ first_seq + position.
 import msgspec
 
 from marketdata.domain.instrument import Instrument
-from oms_project.kernel.words import AccountState, OrderType, Side, Status, TimeInForce
+from oms_project.kernel.terms import Terms
+from oms_project.kernel.words import AccountState, Side, Status
 from risk.domain.limits import Limits
 
 
@@ -25,12 +26,7 @@ class OrderRouted(_Event, frozen=True):
 
     order_id: str
     client_order_id: str
-    symbol: str
-    side: Side
-    type: OrderType
-    time_in_force: TimeInForce
-    lots: int
-    ticks: int
+    terms: Terms
     cap_ticks: int
     hold: int
 
@@ -40,12 +36,7 @@ class OrderDenied(_Event, frozen=True):
 
     order_id: str
     client_order_id: str
-    symbol: str
-    side: Side
-    type: OrderType
-    time_in_force: TimeInForce
-    lots: int
-    ticks: int
+    terms: Terms
     reason: str
 
 

@@ -230,10 +230,10 @@ def _ends(rows: Sequence) -> Iterator[str]:
     for row in rows:
         if row.status in OPEN:
             yield f"{row.order_id} is still {row.status}"
-        if row.overfilled or row.cum_lots > row.quantity_lots:
+        if row.overfilled or row.cum_lots > row.terms.lots:
             yield f"{row.order_id} is overfilled"
-        if (row.status is Status.FILLED) != (row.cum_lots == row.quantity_lots):
-            yield f"{row.order_id} is {row.status} at {row.cum_lots} of {row.quantity_lots}"
+        if (row.status is Status.FILLED) != (row.cum_lots == row.terms.lots):
+            yield f"{row.order_id} is {row.status} at {row.cum_lots} of {row.terms.lots}"
 
 
 def _histories(rows: Sequence, stream: Sequence[Stretch]) -> Iterator[str]:

@@ -76,7 +76,7 @@ def signed_lots(rows: Sequence[OrderRow]) -> Counter[str]:
     """Return symbol -> lots bought less lots sold."""
     found: Counter[str] = Counter()
     for row in rows:
-        found[row.symbol] += row.cum_lots if row.side == "buy" else -row.cum_lots
+        found[row.terms.symbol] += row.cum_lots * row.terms.sign
     return found
 
 

@@ -9,6 +9,7 @@ TEXTS: Final = {
     "account_suspended": "The account is halted. Ask the risk desk.",
     "account_cancel_only": "The account may only cancel orders now.",
     "account_reduce_only": "The account may only reduce positions now.",
+    "reduce_only": "It would open or flip the position. Make it no larger than the position.",
     "quantity_min": "The quantity is below the smallest allowed.",
     "quantity_max": "The quantity is above the largest allowed.",
     "min_notional": "The order is worth too little: raise the quantity.",

@@ -70,7 +70,7 @@ class Queries:
         return None if row is None else self.shown(row)
 
     def shown(self, row: OrderRow) -> Value:
-        return shapes.order(row, units_of(row.symbol))
+        return shapes.order(row, units_of(row.terms.symbol))
 
     def orders(self, query: OrderQuery, cursor: str = "") -> Value:
         """Return one page and the cursor of the next (null: that was all).

@@ -19,17 +19,19 @@ UnitsOf = Callable[[str], Units]
 
 def order(row: OrderRow, units: Units) -> Value:
     """Return an order. remaining_quantity: what is still open, "0" once it is closed."""
-    leaves = 0 if row.status in CLOSED else max(0, row.quantity_lots - row.cum_lots)
+    terms = row.terms
+    leaves = 0 if row.status in CLOSED else max(0, terms.lots - row.cum_lots)
     return {
         "order_id": row.order_id,
         "account_id": row.account_id,
         "client_order_id": row.client_order_id,
-        "symbol": row.symbol,
-        "side": row.side,
-        "type": row.type,
-        "time_in_force": row.time_in_force,
-        "quantity": units.quantity_text(row.quantity_lots),
-        "price": _price(row.price_ticks, units),
+        "symbol": terms.symbol,
+        "side": terms.side,
+        "type": terms.type,
+        "time_in_force": terms.time_in_force,
+        "quantity": units.quantity_text(terms.lots),
+        "price": _price(terms.ticks, units),
+        "reduce_only": terms.reduce_only,
         "status": row.status,
         "filled_quantity": units.quantity_text(row.cum_lots),
         "remaining_quantity": units.quantity_text(leaves),
@@ -119,28 +121,30 @@ _FIRST: Final = (e.OrderRouted, e.OrderDenied)
 
 
 def _terms(found: e.OrderRouted | e.OrderDenied, units: Units) -> Value:
+    terms = found.terms
     return {
         "order_id": found.order_id,
         "client_order_id": found.client_order_id,
-        "symbol": found.symbol,
-        "side": found.side,
-        "order_type": found.type,
-        "time_in_force": found.time_in_force,
-        "quantity": units.quantity_text(found.lots),
-        "price": _price(found.ticks, units),
+        "symbol": terms.symbol,
+        "side": terms.side,
+        "order_type": terms.type,
+        "time_in_force": terms.time_in_force,
+        "quantity": units.quantity_text(terms.lots),
+        "price": _price(terms.ticks, units),
+        "reduce_only": terms.reduce_only,
     }
 
 
 def _routed(found: e.OrderRouted, units_of: UnitsOf) -> Value:
-    units = units_of(found.symbol)
-    asset = units.instrument.quote if found.side == "buy" else units.instrument.base
+    units = units_of(found.terms.symbol)
+    asset = units.instrument.quote if found.terms.sign > 0 else units.instrument.base
     hold = {"hold": units_text(found.hold), "hold_asset": asset}
     return {**_terms(found, units), "price_cap": _price(found.cap_ticks, units), **hold}
 
 
 def _denied(found: e.OrderDenied, units_of: UnitsOf) -> Value:
     status = {"status": "REJECTED", "rejected_by": "oms", "reason": found.reason}
-    return {**_terms(found, units_of(found.symbol)), **status}
+    return {**_terms(found, units_of(found.terms.symbol)), **status}
 
 
 def _moved(found: Any, units_of: UnitsOf) -> Value:

@@ -13,10 +13,11 @@ from msgspec import UNSET, UnsetType
 
 from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX, Units, units_text
 from oms_project.kernel import numbers
+from oms_project.kernel.terms import Flag, Terms
 from oms_project.kernel.words import InstrumentState, OrderType, Side, TimeInForce
 from oms_project.rest import strict_json
 from oms_project.rest.problem import Entry, Problem
-from orders.services import Terms
+from orders.services import Wanted
 
 BATCH_MAX: Final = 500
 DECIMALS_MAX: Final = 18
@@ -27,6 +28,7 @@ _encode = msgspec.json.Encoder().encode
 
 UnitsOf = Callable[[str], Units | None]
 Mode = ("independent", "atomic")
+REDUCE_ONLY: Final = int(Flag.REDUCE_ONLY)
 
 
 class OrderBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -40,6 +42,7 @@ class OrderBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     time_in_force: TimeInForce | UnsetType = UNSET
     price: str | UnsetType = UNSET
     client_order_id: str | UnsetType = UNSET
+    reduce_only: bool | UnsetType = UNSET
 
 
 class BatchBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -54,7 +57,7 @@ class Parsed(msgspec.Struct, gc=False):
     """A body that is right. canonical: its one form, for the fingerprint."""
 
     account_id: str
-    terms: list[Terms]
+    wanted: list[Wanted]
     canonical: bytes
     atomic: bool = False
 
@@ -71,10 +74,10 @@ def single(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
     entries: list[Entry] = []
     if decoded.account_id is UNSET:
         entries.append(Entry("/account_id", "required"))
-    terms = _terms(decoded, key, units_of, "", None, entries)
+    wanted = _wanted(decoded, key, units_of, "", None, entries)
     if entries:
         return _invalid("validation_error", entries)
-    return Parsed(decoded.account_id, [terms], canonical)
+    return Parsed(decoded.account_id, [wanted], canonical)
 
 
 def batch(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
@@ -93,17 +96,17 @@ def batch(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
         entries.append(Entry("/account_id", "required"))
     if decoded.mode is not UNSET and decoded.mode not in Mode:
         entries.append(Entry("/mode", "not_a_choice", "independent or atomic"))
-    terms: list[Terms] = []
+    wanted: list[Wanted] = []
     for index, order in enumerate(orders):
         if order.account_id is not UNSET and order.account_id != account_id:
             detail = "One batch is one account's."
             entries.append(Entry(f"/orders/{index}/account_id", "invalid", detail, index))
-        terms.append(_terms(order, key, units_of, "/orders/", index, entries))
+        wanted.append(_wanted(order, key, units_of, "/orders/", index, entries))
     if not entries:
-        _refuse_twins(terms, entries)
+        _refuse_twins(wanted, entries)
     if entries:
         return _invalid("batch_invalid", entries)
-    return Parsed(account_id, terms, canonical, decoded.mode == "atomic")
+    return Parsed(account_id, wanted, canonical, decoded.mode == "atomic")
 
 
 def _decode(body: bytes, decoder: Any) -> tuple[Any, bytes]:
@@ -124,15 +127,15 @@ def _decode(body: bytes, decoder: Any) -> tuple[Any, bytes]:
     return decoded, canonical
 
 
-def _terms(
+def _wanted(
     order: OrderBody,
     key: str,
     units_of: UnitsOf,
     pointer: str,
     index: int | None,
     entries: list[Entry],
-) -> Terms:
-    """Return the order's terms; what is wrong is added to *entries* and the terms mean nothing."""
+) -> Wanted:
+    """Return the order; what is wrong is added to *entries* and its terms mean nothing."""
     units = units_of(order.symbol)
     kind = order.type
     tif = order.time_in_force
@@ -153,7 +156,9 @@ def _terms(
     if units is None or lots is None or ticks is None or _out_of_bounds(order, units, lots, ticks):
         at = pointer if index is None else f"{pointer}{index}"
         entries += _why(order, units_of(order.symbol), at, index)
-    return (client_order_id, order.symbol, order.side, kind, tif, lots, ticks)  # type: ignore[return-value]
+    flags = REDUCE_ONLY if order.reduce_only is True else 0
+    terms = Terms(order.symbol, order.side, kind, tif, lots or 0, ticks or 0, flags)
+    return client_order_id, terms
 
 
 def _out_of_bounds(order: OrderBody, units: Units, lots: int, ticks: int) -> bool:
@@ -263,17 +268,17 @@ def _why_bounds(
             wrong("quantity", "max_notional", f"Worth at most {units_text(most)}.")
 
 
-def _refuse_twins(terms: Sequence[Terms], entries: list[Entry]) -> None:
+def _refuse_twins(wanted: Sequence[Wanted], entries: list[Entry]) -> None:
     """Add an entry for every client_order_id that stands twice in a batch."""
-    if len({term[0] for term in terms}) == len(terms):
+    if len({one[0] for one in wanted}) == len(wanted):
         return
     seen: set[str] = set()
-    for index, term in enumerate(terms):
-        if term[0] in seen:
+    for index, (client_order_id, _) in enumerate(wanted):
+        if client_order_id in seen:
             pointer = f"/orders/{index}/client_order_id"
             detail = "It stands twice in this batch."
             entries.append(Entry(pointer, "duplicate_client_order_id", detail, index))
-        seen.add(term[0])
+        seen.add(client_order_id)
 
 
 def _invalid(code: str, entries: list[Entry]) -> Problem:

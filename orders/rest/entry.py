@@ -88,10 +88,10 @@ def plan_order(
     if refused is not None:
         return refused
     submission = gateway.place(
-        parsed.account_id, parsed.terms, endpoint="orders", key=key, canonical=parsed.canonical,
+        parsed.account_id, parsed.wanted, endpoint="orders", key=key, canonical=parsed.canonical,
         actor=principal.username, trace=_trace(headers),
     )  # fmt: skip
-    client_order_id = parsed.terms[0][0]
+    client_order_id = parsed.wanted[0][0]
     return Plan(
         submission,
         lambda base: _encode(Ack(make.order_id(base, 0), client_order_id)),
@@ -114,18 +114,18 @@ def plan_batch(
     if refused is not None:
         return refused
     submission = gateway.place(
-        parsed.account_id, parsed.terms, endpoint="batch", key=key, canonical=parsed.canonical,
+        parsed.account_id, parsed.wanted, endpoint="batch", key=key, canonical=parsed.canonical,
         actor=principal.username, trace=_trace(headers), atomic=parsed.atomic,
     )  # fmt: skip
-    terms = parsed.terms
+    wanted = parsed.wanted
 
     def body_of(base: str) -> bytes:
         order_id = make.order_id
         return _encode(
-            BatchAck([Ack(order_id(base, index), term[0]) for index, term in enumerate(terms)])
+            BatchAck([Ack(order_id(base, index), one[0]) for index, one in enumerate(wanted)])
         )
 
-    return Plan(submission, body_of, len(terms))
+    return Plan(submission, body_of, len(wanted))
 
 
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):

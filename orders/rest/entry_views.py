@@ -55,6 +55,9 @@ class NewOrderSchema(schemas.Schema):
     client_order_id = serializers.RegexField(
         r"^[A-Za-z0-9._:-]{1,36}$", required=False, help_text="unique per account, for ever"
     )
+    reduce_only = serializers.BooleanField(
+        required=False, help_text="refused if it could open or flip the position"
+    )
 
     class Meta:
         ref_name = "NewOrder"

@@ -33,6 +33,7 @@ class OrderSchema(Schema):
     time_in_force = serializers.ChoiceField(choices=list(TimeInForceWord))
     quantity = decimal()
     price = decimal("null for a market order", null=True)
+    reduce_only = serializers.BooleanField()
     status = serializers.ChoiceField(choices=list(Status))
     filled_quantity = decimal()
     remaining_quantity = decimal('what is still open, "0" once it is closed')

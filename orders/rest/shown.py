@@ -10,4 +10,4 @@ _encode = msgspec.json.Encoder().encode
 
 def order_bytes(row: OrderRow) -> bytes:
     """Return an order's JSON: that of GET /api/orders/{id}."""
-    return _encode(shapes.order(row, units_of(row.symbol)))
+    return _encode(shapes.order(row, units_of(row.terms.symbol)))

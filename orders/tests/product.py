@@ -23,6 +23,7 @@ from oms_project.adapters.ids import SeededIds, seeded
 from oms_project.adapters.intake import GroupCommit
 from oms_project.adapters.loop import Loop
 from oms_project.adapters.sqlite_log import SqliteIntake, SqliteLog
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce, Topic
 from orders import engine, projector, wiring
 from orders.adapters.in_flight import InFlight
@@ -135,7 +136,7 @@ class Product:
         kind = OrderType.LIMIT if ticks else OrderType.MARKET
         tif = TimeInForce.GTC if ticks else TimeInForce.IOC
         submission = self.gateway.place(
-            account_id, [(key, symbol, side, kind, tif, lots, ticks)], endpoint="orders", key=key,
+            account_id, [(key, Terms(symbol, side, kind, tif, lots, ticks))], endpoint="orders", key=key,
             canonical=key.encode(), actor="ann",
         )  # fmt: skip
         state = self.gateway.submit(submission).result(10)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX
 from oms_project.codes import ENTRY_CODES
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Side, TimeInForce
 from oms_project.rest import strict_json
 from oms_project.rest.problem import Problem
@@ -39,41 +40,43 @@ def batch(body: bytes) -> Parsed:
 LIMIT, MARKET_ = OrderType.LIMIT, OrderType.MARKET
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
 TAKEN = [
-    (but(), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
-    (but(side="sell"), (KEY, "BTC-USD", Side.SELL, LIMIT, GTC, 500, 2_001)),
-    (but(time_in_force="ioc"), (KEY, "BTC-USD", Side.BUY, LIMIT, IOC, 500, 2_001)),
-    (but(time_in_force="fok"), (KEY, "BTC-USD", Side.BUY, LIMIT, FOK, 500, 2_001)),
-    (but(MARKET), (KEY, "BTC-USD", Side.BUY, MARKET_, IOC, 500, 0)),
-    (but(MARKET, time_in_force="fok"), (KEY, "BTC-USD", Side.BUY, MARKET_, FOK, 500, 0)),
-    (but(client_order_id="a.B_c:9-"), ("a.B_c:9-", "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
-    (but(client_order_id="x" * 36), ("x" * 36, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
-    (but(quantity="0.500", price="100.0500"), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
-    (but(quantity="100", price="10000"), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 100_000, 200_000)),
-    (but(quantity="0.002", price="5000"), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 2, 100_000)),
-    (but(symbol="ANY-USD", quantity="0.001", price="0.05"), (KEY, "ANY-USD", Side.BUY, LIMIT, GTC, 1, 1)),
-    (but().replace(b'"side"', b'"\\u0073ide"'), (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
-    (b" \r\n\t" + but() + b" \n", (KEY, "BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001)),
+    (but(), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(side="sell"), (KEY, Terms("BTC-USD", Side.SELL, LIMIT, GTC, 500, 2_001))),
+    (but(time_in_force="ioc"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, IOC, 500, 2_001))),
+    (but(time_in_force="fok"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, FOK, 500, 2_001))),
+    (but(MARKET), (KEY, Terms("BTC-USD", Side.BUY, MARKET_, IOC, 500, 0))),
+    (but(MARKET, time_in_force="fok"), (KEY, Terms("BTC-USD", Side.BUY, MARKET_, FOK, 500, 0))),
+    (but(client_order_id="a.B_c:9-"), ("a.B_c:9-", Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(client_order_id="x" * 36), ("x" * 36, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(reduce_only=True), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001, 1))),
+    (but(reduce_only=False), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(quantity="0.500", price="100.0500"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(quantity="100", price="10000"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 100_000, 200_000))),
+    (but(quantity="0.002", price="5000"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 2, 100_000))),
+    (but(symbol="ANY-USD", quantity="0.001", price="0.05"), (KEY, Terms("ANY-USD", Side.BUY, LIMIT, GTC, 1, 1))),
+    (but().replace(b'"side"', b'"\\u0073ide"'), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (b" \r\n\t" + but() + b" \n", (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("body", "terms"), TAKEN)
-def test_a_right_order(body: bytes, terms: tuple[object, ...]) -> None:
+@pytest.mark.parametrize(("body", "wanted"), TAKEN)
+def test_a_right_order(body: bytes, wanted: tuple[str, Terms]) -> None:
     found = single(body)
-    assert (found.account_id, found.terms, found.atomic) == (MINE, [terms], False)
+    assert (found.account_id, found.wanted, found.atomic) == (MINE, [wanted], False)
 
 
 def test_a_right_batch() -> None:
     """Ids by default are the key's and the index; the account may stand anywhere once."""
     found = batch(many(item(), item(client_order_id="own"), item(account_id=MINE, side="sell")))
-    assert [terms[0] for terms in found.terms] == ["key-1:0", "own", "key-1:2"]
-    assert (found.account_id, found.atomic, found.terms[2][2]) == (MINE, False, Side.SELL)
+    assert [one[0] for one in found.wanted] == ["key-1:0", "own", "key-1:2"]
+    assert (found.account_id, found.atomic, found.wanted[2][1].side) == (MINE, False, Side.SELL)
     inside = many(item(account_id=MINE), item(), account_id=None).replace(
         b'"account_id": null, ', b""
     )
     assert batch(inside).account_id == MINE
     assert batch(many(item(), mode="atomic")).atomic is True
     assert batch(many(item(), mode="independent")).atomic is False
-    assert len(batch(many(*[item()] * bodies.BATCH_MAX)).terms) == bodies.BATCH_MAX
+    assert len(batch(many(*[item()] * bodies.BATCH_MAX)).wanted) == bodies.BATCH_MAX
 
 
 def test_the_same_request_has_one_canonical_form() -> None:
@@ -184,9 +187,11 @@ def test_a_batch_is_read_fast_as_slowly(body: bytes) -> None:
 
 def lawful(found: Parsed) -> None:
     """Check that terms are what the engine may be given."""
-    for client_order_id, symbol, side, kind, tif, lots, ticks in found.terms:
-        units = UNITS[symbol]
-        assert (type(side), type(kind), type(tif)) == (Side, OrderType, TimeInForce)
+    for client_order_id, terms in found.wanted:
+        units = UNITS[terms.symbol]
+        kind, lots, ticks = terms.type, terms.lots, terms.ticks
+        of_words = (type(terms.side), type(kind), type(terms.time_in_force))
+        assert of_words == (Side, OrderType, TimeInForce)
         assert 0 < lots <= LOTS_MAX
         assert (ticks == 0) is (kind is OrderType.MARKET)
         assert ticks <= TICKS_MAX
@@ -211,7 +216,8 @@ def test_any_size_is_exact_or_refused(quantity: int, price: int) -> None:
     )
     assert isinstance(found, Parsed) is (exact and fits)
     if isinstance(found, Parsed):
-        assert found.terms[0][5:] == (lots, ticks)
+        wanted = found.wanted[0][1]
+        assert (wanted.lots, wanted.ticks) == (lots, ticks)
 
 
 @given(st.binary(max_size=80))

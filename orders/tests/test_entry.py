@@ -9,6 +9,7 @@ import pytest
 from oms_project.kernel import ids, wire
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.kernel.ports import ClaimState, OrderRow
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce, Topic
 from oms_project.rest.problem import NOT_FOUND, Problem
 from orders.domain import commands as c
@@ -388,9 +389,8 @@ def test_a_bad_cancel_all(door: Door, body: bytes, code: str, pointers: list[str
 def test_an_order_can_be_read_before_it_is_projected(door: Door) -> None:
     order_id = answered(door.commit(door.order(but())))["order_id"]
     row = entry.find_order(door.gateway, ANN, order_id)
-    assert row is not None
-    assert (row.status, row.quantity_lots, row.price_ticks) == (Status.NEW, 500, 2_001)
-    assert (row.side, row.type, row.time_in_force) == (Side.BUY, OrderType.LIMIT, TimeInForce.GTC)
+    wanted = Terms("BTC-USD", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 500, 2_001)
+    assert (row and row.terms, row and row.status) == (wanted, Status.NEW)
     assert entry.find_order(door.gateway, ANN, ids.order_id(ids.base_of(order_id), 1)) is None
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from oms_project.kernel.ports import FillRow, OrderRow
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 from orders.domain import events as e
 from orders.faults import journal
@@ -44,8 +45,7 @@ def told(*answers: Answer, request: Request | None = None) -> list[Entry]:
 def a_row(order_id: str = ORDER, **changes: Any) -> OrderRow:
     values: dict[str, Any] = {
         "order_id": order_id, "account_id": ACCOUNT, "client_order_id": "s-1",
-        "symbol": "BTC-USD", "side": "buy", "type": "market", "time_in_force": "ioc",
-        "quantity_lots": 5, "price_ticks": 0, "cap_ticks": 9, "status": Status.FILLED,
+        "terms": Terms("BTC-USD", Side.BUY, OrderType.MARKET, TimeInForce.IOC, 5), "cap_ticks": 9, "status": Status.FILLED,
         "cum_lots": 5, "version": 3,
     }  # fmt: skip
     return OrderRow(**(values | changes))
@@ -59,8 +59,8 @@ def a_fill(lots: int = 5, trade_id: str = "t-1", order_id: str = ORDER) -> FillR
 
 def a_life(order_id: str = ORDER, client_order_id: str = "s-1") -> list[e.Event]:
     routed = e.OrderRouted(
-        order_id, client_order_id, "BTC-USD", Side.BUY, OrderType.MARKET, TimeInForce.IOC,
-        5, 0, 9, 45,
+        order_id, client_order_id, Terms("BTC-USD", Side.BUY, OrderType.MARKET, TimeInForce.IOC, 5),
+        9, 45,
     )  # fmt: skip
     accepted = e.OrderAccepted(order_id, Status.ACCEPTED, 2, 0, 0, 0, 1)
     filled = _filled(order_id, Status.FILLED, 3, 5)

@@ -115,7 +115,7 @@ def _same(shown: Shown, engine: Engine) -> None:
         assert (row.reason, row.rejected_by, row.version) == (
             order.reason, order.rejected_by, order.version,
         )  # fmt: skip
-        assert (row.side, row.type, row.quantity_lots, row.price_ticks) == (
+        assert (row.terms.side, row.terms.type, row.terms.lots, row.terms.ticks) == (
             order.side, order.type, order.lots, order.ticks,
         )  # fmt: skip
         assert list(row.event_seqs) == sorted(set(row.event_seqs))

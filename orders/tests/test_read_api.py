@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from marketdata import wiring as market
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import AccountState, OrderType, Role, Side, TimeInForce
 from oms_project.rest import times
 from orders import wiring
@@ -63,6 +64,7 @@ def test_an_order(ann: Reader) -> None:
         "time_in_force": "gtc",
         "quantity": "0.001",
         "price": "20000.00",
+        "reduce_only": False,
         "status": "PARTIALLY_FILLED",
         "filled_quantity": "0.0004",
         "remaining_quantity": "0.0006",
@@ -135,7 +137,7 @@ def test_every_event_type_can_be_shown(ann: Reader) -> None:
     ids = (order.order_id, "FILLED", 2, 10, 0, 0)
     told = [
         order,
-        e.OrderDenied(*msgspec.structs.astuple(routed())[:8], "insufficient_balance"),
+        e.OrderDenied(*msgspec.structs.astuple(routed())[:3], "insufficient_balance"),
         accepted(order),
         e.OrderRejected(*ids, 1, "venue_closed"),
         *fill(order, 1),
@@ -324,9 +326,9 @@ def test_read_your_writes(ann: Reader) -> None:
     """An acknowledged order that nobody has decided yet is NEW, not missing; to its members only."""
     gateway = wiring.gateway()
     key = new_id()
-    terms = (key, "BTC-USD", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 10, 2_000_000)
+    terms = Terms("BTC-USD", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 10, 2_000_000)
     submission = gateway.place(
-        ann.mine, [terms], endpoint="orders", key=key, canonical=b"{}", actor="ann"
+        ann.mine, [(key, terms)], endpoint="orders", key=key, canonical=b"{}", actor="ann"
     )
     (state,) = wiring.intake().commit([submission])
     assert not isinstance(state, Exception)

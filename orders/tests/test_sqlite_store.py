@@ -37,7 +37,7 @@ def test_a_step_is_stored_whole_or_not(
 def test_a_row_that_cannot_be_stored_takes_none_with_it() -> None:
     """It is poison, which would fail again; nothing of the step is there."""
     store = SqlStore()
-    bad = an_order(2, quantity_lots=None)
+    bad = an_order(2, cum_lots=None)
     with pytest.raises(UnstorableError):
         store.apply(changes(3, orders=[an_order(1), bad]))
     assert store.get(order_id(1), [ACCOUNT]) is None

@@ -19,6 +19,7 @@ from oms_project.access.models import Account, Membership
 from oms_project.adapters.clock import NS_PER_S
 from oms_project.kernel import wire
 from oms_project.kernel.ports import InstrumentRow, Record, StoredRecord
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Role, Side, Status, TimeInForce, Topic
 from orders import wiring
 from orders.domain import events as e
@@ -96,10 +97,10 @@ class World:
 def routed(**changes: Any) -> e.OrderRouted:
     """Build the first event of an order."""
     order_id = new_id()
-    order = e.OrderRouted(
-        order_id, f"client-{order_id[-12:]}", "BTC-USD", Side.BUY, OrderType.LIMIT,
-        TimeInForce.GTC, 10, 2_000_000, 0, 2_002_000_000,
-    )  # fmt: skip
+    terms = Terms("BTC-USD", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 10, 2_000_000)
+    of_terms = {name: changes.pop(name) for name in Terms.__struct_fields__ if name in changes}
+    terms = msgspec.structs.replace(terms, **of_terms)
+    order = e.OrderRouted(order_id, f"client-{order_id[-12:]}", terms, 0, 2_002_000_000)
     return msgspec.structs.replace(order, **changes)
 
 
@@ -108,15 +109,16 @@ def fill(
 ) -> Sequence[e.Event]:
     """Build what a trade of *lots* does: the fill, the position, a balance."""
     cum_lots = cum_lots or lots
-    status = Status.FILLED if cum_lots >= order.lots else Status.PARTIALLY_FILLED
+    terms = order.terms
+    status = Status.FILLED if cum_lots >= terms.lots else Status.PARTIALLY_FILLED
     filled = e.OrderFilled(
-        order.order_id, status, version, cum_lots, cum_lots * order.ticks, 2_000 * cum_lots,
-        order.symbol, order.side, "SIM", f"{order.order_id}:{version}", version, lots, order.ticks,
+        order.order_id, status, version, cum_lots, cum_lots * terms.ticks, 2_000 * cum_lots,
+        terms.symbol, terms.side, "SIM", f"{order.order_id}:{version}", version, lots, terms.ticks,
         False, 2_000 * lots, 0, False, False,
     )  # fmt: skip
     return (
         filled,
-        e.PositionChanged(order.symbol, cum_lots, cum_lots * order.ticks, 0),
+        e.PositionChanged(terms.symbol, cum_lots, cum_lots * terms.ticks, 0),
         e.BalanceChanged("USD", 1_000_000_000 - cum_lots, 5, 0, 0, 0),
     )
 

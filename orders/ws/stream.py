@@ -92,7 +92,7 @@ class Stream:
             }
             row = self._order_after(story.batch, story.batch.events[index], seq)
             if row is not None:
-                frame["order"] = shapes.order(row, units_of(row.symbol))
+                frame["order"] = shapes.order(row, units_of(row.terms.symbol))
             frames.append(_text(frame))
         return frames
 

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     ACCOUNT_SUSPENDED = "account_suspended"
     ACCOUNT_CANCEL_ONLY = "account_cancel_only"
     ACCOUNT_REDUCE_ONLY = "account_reduce_only"
+    REDUCE_ONLY = "reduce_only"
     QUANTITY_MIN = "quantity_min"
     QUANTITY_MAX = "quantity_max"
     MIN_NOTIONAL = "min_notional"
@@ -51,7 +52,7 @@ class Check:
 
     __slots__ = (
         "account_state", "free", "hold", "limits", "lots", "mark", "now_ns", "open_orders",
-        "reducible_lots", "sign", "ticks", "units", "worst_ticks",
+        "reduce_only", "reducible_lots", "sign", "ticks", "units", "worst_ticks",
     )  # fmt: skip
 
     account_state: AccountState
@@ -62,6 +63,7 @@ class Check:
     mark: Mark | None
     now_ns: int
     open_orders: int
+    reduce_only: bool
     reducible_lots: Callable[[], int]
     sign: int
     ticks: int
@@ -122,6 +124,13 @@ def account_may_trade(check: Check) -> Reason | None:
     if state is AccountState.CANCEL_ONLY:
         return Reason.ACCOUNT_CANCEL_ONLY
     return Reason.ACCOUNT_REDUCE_ONLY if check.lots > check.reducible_lots() else None
+
+
+def only_reduces(check: Check) -> Reason | None:
+    """An order that may only reduce is refused if it could open or flip the position."""
+    if check.reduce_only and check.lots > check.reducible_lots():
+        return Reason.REDUCE_ONLY
+    return None
 
 
 def quantity_in_range(check: Check) -> Reason | None:
@@ -188,6 +197,7 @@ BEFORE_PRICING: Final[tuple[Rule, ...]] = (
     tradable,
     not_restricted,
     account_may_trade,
+    only_reduces,
     quantity_in_range,
     mark_is_fresh,
     notional_in_range,

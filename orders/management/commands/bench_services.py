@@ -19,6 +19,7 @@ from oms_project.adapters.servers import SecantusDb, local_kafka
 from oms_project.kernel import ids, rows
 from oms_project.kernel.errors import OmsError
 from oms_project.kernel.ports import Claim, Log, Record, Submission
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce, Topic
 
 PARTITIONS: Final = 2
@@ -155,8 +156,8 @@ def _changes(
 def _order(number: int) -> rows.OrderRow:
     return rows.OrderRow(
         order_id=f"01900000-0000-7000-8000-{number:012d}", account_id=ACCOUNT,
-        client_order_id=f"bench-{number}", symbol="BTC-USD", side=Side.BUY, type=OrderType.LIMIT,
-        time_in_force=TimeInForce.GTC, quantity_lots=1, price_ticks=1, cap_ticks=0,
+        client_order_id=f"bench-{number}",
+        terms=Terms("BTC-USD", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 1, 1), cap_ticks=0,
         status=Status.FILLED, version=3, last_seq=number + 1, created_ns=number,
         updated_ns=number, actor="bench", event_seqs=(number + 1,),
     )  # fmt: skip

@@ -111,10 +111,10 @@ def _orders(account_id: str, found: Found) -> Iterator[str]:
         rows = store.find(query)
         for row in rows:
             found.orders += 1
-            filled[row.symbol] += row.cum_lots if row.side == "buy" else -row.cum_lots
-            if row.cum_lots > row.quantity_lots and not row.overfilled:
-                yield f"{row.order_id}: {row.cum_lots} of {row.quantity_lots} lots, not marked"
-            if row.cum_lots >= row.quantity_lots and row.status not in CLOSED:
+            filled[row.terms.symbol] += row.cum_lots * row.terms.sign
+            if row.cum_lots > row.terms.lots and not row.overfilled:
+                yield f"{row.order_id}: {row.cum_lots} of {row.terms.lots} lots, not marked"
+            if row.cum_lots >= row.terms.lots and row.status not in CLOSED:
                 yield f"{row.order_id}: all is filled and it is {row.status}"
         if len(rows) < PAGE:
             break

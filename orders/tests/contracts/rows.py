@@ -1,6 +1,7 @@
 """Builders of stored rows with defaults."""
 
 from oms_project.kernel import ports as p
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 
 ACCOUNT = "11111111-2222-4333-8444-555555555555"
@@ -12,15 +13,24 @@ def order_id(number: int) -> str:
     return f"01900000-0000-7000-8000-{number:012d}"
 
 
+def terms(**changes: object) -> Terms:
+    values: dict = {
+        "symbol": "BTC-USD", "side": Side.BUY, "type": OrderType.LIMIT,
+        "time_in_force": TimeInForce.GTC, "lots": 10, "ticks": 2_000_000,
+    }  # fmt: skip
+    return Terms(**{**values, **changes})
+
+
 def an_order(number: int = 1, **changes: object) -> p.OrderRow:
     values: dict = {
         "order_id": order_id(number), "account_id": ACCOUNT, "client_order_id": f"c{number}",
-        "symbol": "BTC-USD", "side": Side.BUY, "type": OrderType.LIMIT,
-        "time_in_force": TimeInForce.GTC,
-        "quantity_lots": 10, "price_ticks": 2_000_000, "cap_ticks": 0, "status": Status.NEW,
+        "terms": terms(), "cap_ticks": 0, "status": Status.NEW,
         "version": 1, "last_seq": number, "created_ns": AT_NS + number,
         "updated_ns": AT_NS + number, "actor": "user:1", "event_seqs": (number,),
     }  # fmt: skip
+    of_terms = {name: changes.pop(name) for name in Terms.__struct_fields__ if name in changes}
+    if of_terms:
+        changes["terms"] = terms(**of_terms)
     return p.OrderRow(**{**values, **changes})
 
 

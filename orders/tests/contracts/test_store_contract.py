@@ -90,7 +90,8 @@ def test_what_is_applied_is_read_back(case: StoreCase, store: p.OrderStore) -> N
     )
     found = store.get(order.order_id, [ACCOUNT])
     assert found is not None
-    words = [type(word) for word in (found.side, found.type, found.time_in_force, found.status)]
+    terms = found.terms
+    words = [type(word) for word in (terms.side, terms.type, terms.time_in_force, found.status)]
     assert words == [Side, OrderType, TimeInForce, Status]
 
 

@@ -10,6 +10,7 @@ import msgspec
 from marketdata.domain.instrument import Instrument
 from marketdata.domain.mark import Mark, SetMarks
 from oms_project.kernel.ports import Report, ReportKind
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce
 from orders.domain import apply
 from orders.domain import commands as c
@@ -66,10 +67,10 @@ def an_order(**changes: Any) -> Order:
 
 def new_order(number: int = 1, **changes: Any) -> c.NewOrder:
     """Return an order as it stands in a command."""
-    made = c.NewOrder(
-        order_id_of(number), f"client-{number}", "BTC-USD", Side.BUY, OrderType.LIMIT,
-        TimeInForce.GTC, 10, TICKS,
-    )  # fmt: skip
+    terms = Terms("BTC-USD", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 10, TICKS)
+    of_terms = {name: changes.pop(name) for name in Terms.__struct_fields__ if name in changes}
+    terms = msgspec.structs.replace(terms, **of_terms)
+    made = c.NewOrder(order_id_of(number), f"client-{number}", terms)
     return msgspec.structs.replace(made, **changes)
 
 

@@ -152,9 +152,10 @@ class Player:
             market = item.type is OrderType.MARKET
             client = f"client-{item.client}" if item.client else f"own-{self._orders}"
             orders.append(
-                c.NewOrder(
-                    build.order_id_of(self._orders), client, item.symbol, item.side, item.type,
-                    item.tif, item.lots, 0 if market else item.ticks,
+                build.new_order(
+                    self._orders, client_order_id=client, symbol=item.symbol, side=item.side,
+                    type=item.type, time_in_force=item.tif, lots=item.lots,
+                    ticks=0 if market else item.ticks,
                 )
             )  # fmt: skip
         return build.place(*orders, account_id=action.account_id, atomic=action.atomic)

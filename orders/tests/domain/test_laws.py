@@ -137,7 +137,7 @@ def test_whatever_happens_the_books_are_right(script: list[Action]) -> None:
 
 
 def _no_overfill_in_silence(desk: Desk) -> None:
-    lots = {x.order_id: x.lots for _, x in desk.events if isinstance(x, e.OrderRouted)}
+    lots = {x.order_id: x.terms.lots for _, x in desk.events if isinstance(x, e.OrderRouted)}
     for _, event in desk.events:
         if isinstance(event, e.OrderFilled):
             assert event.overfilled is (event.cum_lots > lots[event.order_id])

@@ -51,7 +51,7 @@ def test_an_order_that_passes(
     """Told, locked, and on its way with what the venue needs to know."""
     desk = Desk()
     turn = desk.do(place(order))
-    sign = 1 if order.side is Side.BUY else -1
+    sign = 1 if order.terms.side is Side.BUY else -1
     assert turn.routes == [
         Route(order_id_of(1), ACCOUNT, "BTC-USD", sign, 10, limit_ticks, rests, all_or_none)
     ]
@@ -59,7 +59,7 @@ def test_an_order_that_passes(
     assert (desk.order().hold, balance.locked) == (hold, hold)
     routed = turn.events[0]
     assert isinstance(routed, e.OrderRouted)
-    assert routed.cap_ticks == (0 if order.ticks else limit_ticks)
+    assert routed.cap_ticks == (0 if order.terms.ticks else limit_ticks)
 
 
 def test_an_order_that_is_refused_locks_nothing() -> None:

@@ -109,9 +109,8 @@ def test_order_page_tells_the_whole_story(desk: Desk) -> None:
 def test_refused_order_says_what_to_do(desk: Desk) -> None:
     order = routed()
     denied = e.OrderDenied(
-        order.order_id, order.client_order_id, order.symbol, order.side, order.type,
-        order.time_in_force, order.lots, order.ticks, "insufficient_balance",
-    )  # fmt: skip
+        order.order_id, order.client_order_id, order.terms, "insufficient_balance"
+    )
     desk.world.tell(desk.mine, denied)
     shown = text(desk.page(f"/orders/{order.order_id}/"))
     assert "Refused by us" in shown
@@ -216,7 +215,7 @@ def test_a_cancel_that_comes_too_late_is_told_once(desk: Desk) -> None:
     desk.world.tell(desk.mine, order)
     path = f"/orders/{order.order_id}/"
     form = {"csrfmiddlewaretoken": desk.token(desk.page(path)), "idempotency_key": new_id()}
-    desk.world.tell(desk.mine, *fill(order, order.lots))
+    desk.world.tell(desk.mine, *fill(order, order.terms.lots))
     assert desk.client.post(f"{path}cancel/", form).status_code == 302
     assert "The order is FILLED" in desk.page(path)
     assert "The order is FILLED" not in desk.page(path)

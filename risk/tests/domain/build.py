@@ -38,7 +38,7 @@ def a_check(**changes: Any) -> Check:
     """
     values: dict[str, Any] = {
         "account_state": AccountState.ACTIVE, "free": PLENTY, "limits": Limits(), "lots": 10,
-        "mark": a_mark(), "now_ns": NOW_NS, "open_orders": 0, "sign": 1, "ticks": TICKS,
+        "reduce_only": False, "mark": a_mark(), "now_ns": NOW_NS, "open_orders": 0, "sign": 1, "ticks": TICKS,
         "instrument": an_instrument(), "reducible": 0,
     } | changes  # fmt: skip
     instrument = values.pop("instrument")

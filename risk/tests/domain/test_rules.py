@@ -62,6 +62,12 @@ QUANTITY: list[Row] = [
     ({"lots": 1_001} | instrument(notional_max=0, quantity_max_lots=1_000), R.QUANTITY_MAX),
     ({"lots": 10**8} | instrument(notional_max=0, quantity_max_lots=0), None),
 ]
+REDUCING: list[Row] = [
+    ({"reduce_only": True}, R.REDUCE_ONLY),
+    ({"reduce_only": True, "reducible": 9}, R.REDUCE_ONLY),
+    ({"reduce_only": True, "reducible": 10}, None),
+    ({"reduce_only": False, "reducible": 0}, None),
+]
 FRESH: list[Row] = [
     ({"mark": None}, R.NO_REFERENCE_PRICE),
     ({"mark": a_mark(age_ns=AGE_MAX_NS)}, None),
@@ -133,7 +139,7 @@ PAID: list[Row] = [
 ]
 TABLES = {
     "known_symbol": KNOWN, "tradable": TRADABLE, "not_restricted": RESTRICTED,
-    "account_may_trade": ACCOUNT, "quantity_in_range": QUANTITY, "mark_is_fresh": FRESH,
+    "account_may_trade": ACCOUNT, "only_reduces": REDUCING, "quantity_in_range": QUANTITY, "mark_is_fresh": FRESH,
     "notional_in_range": NOTIONAL, "within_collar": COLLAR, "within_account_limits": LIMITS,
     "paid_for": PAID,
 }  # fmt: skip
