@@ -10,12 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from marketdata import wiring as market
-from marketdata.domain.instrument import Units
+from marketdata.domain.instrument import Instrument, Units
 from oms_project.access import accounts as accounts_table
 from oms_project.kernel import wire
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import Chunk, FillRow, OrderQuery, OrderRow, OrderStore
-from oms_project.kernel.words import OPEN, Role
+from oms_project.kernel.words import OPEN, Role, Status
 from orders.domain import events as e
 from orders.queries import cursors, shapes
 from orders.queries.shapes import Value
@@ -70,7 +70,7 @@ class Queries:
         return None if row is None else self.shown(row)
 
     def shown(self, row: OrderRow) -> Value:
-        return shapes.order(row, units_of(row.terms.symbol))
+        return shown_order(row)
 
     def orders(self, query: OrderQuery, cursor: str = "") -> Value:
         """Return one page and the cursor of the next (null: that was all).
@@ -86,7 +86,7 @@ class Queries:
         shown, more = rows[: query.limit], len(rows) > query.limit
         following = cursors.OrderPlace(mark, shown[-1].order_id) if more else None
         return {
-            "orders": [self.shown(row) for row in shown],
+            "orders": shown_orders(shown),
             "next_cursor": cursors.write(following) if following else None,
         }
 
@@ -103,7 +103,7 @@ class Queries:
         for chunk in self.store.chunks_holding(row.account_id, wanted):
             story = open_chunk(chunk)
             inside = [seq for seq in wanted if story.first_seq <= seq <= story.last_seq]
-            found += [shapes.event(story.batch, seq - story.first_seq, units_of) for seq in inside]
+            found += [shown_event(story.batch, seq - story.first_seq) for seq in inside]
         return {"order_id": order_id, "events": found, "next_seq": rest[0] if rest else None}
 
     # -------------------------------------------------------------- fills
@@ -190,7 +190,7 @@ class Queries:
             )
             rows = self.store.find(query)
             value: Value = {
-                "orders": [self.shown(row) for row in rows[:SNAPSHOT_ORDERS_MAX]],
+                "orders": shown_orders(rows[:SNAPSHOT_ORDERS_MAX]),
                 "orders_truncated": len(rows) > SNAPSHOT_ORDERS_MAX,
                 "positions": self.positions(account_id),
                 "balances": self.balances(account_id),
@@ -222,6 +222,48 @@ def units_of(symbol: str) -> Units:
     if found is None:
         raise TransportError("instruments", f"{symbol} is not known here yet")
     return found
+
+
+def raw_units(symbol: str) -> Units:
+    """Return an arithmetic for what has none: a lot is shown as 1, a tick as 1."""
+    base, _, quote = symbol.partition("-")
+    return Units(Instrument(symbol=symbol, base=base, quote=quote, tick_size="1", lot_size="1"))
+
+
+def shown_order(row: OrderRow) -> Value:
+    """Return the order as it is shown.
+
+    One that was refused may name a symbol that never was: then in lots and ticks, as it was told.
+    One such order in a list must not keep the others from being shown.
+    """
+    return shown_orders([row])[0]
+
+
+def shown_orders(rows: Sequence[OrderRow]) -> list[Value]:
+    """Return the orders as they are shown; a symbol nobody knows is looked for once."""
+    units: dict[tuple[str, bool], Units] = {}
+    found = []
+    for row in rows:
+        told = (row.terms.symbol, row.status is Status.REJECTED)
+        if told not in units:
+            units[told] = _units_of_told(*told)
+        found.append(shapes.order(row, units[told]))
+    return found
+
+
+def shown_event(batch: e.EventBatch, index: int) -> Value:
+    """Return the event at *index* as it is shown; of a refused order as `shown_order` says."""
+    refused = type(batch.events[index]) is e.OrderDenied
+    return shapes.event(batch, index, lambda symbol: _units_of_told(symbol, refused))
+
+
+def _units_of_told(symbol: str, refused: bool) -> Units:
+    try:
+        return units_of(symbol)
+    except TransportError:
+        if not refused:
+            raise
+        return raw_units(symbol)
 
 
 def mark_ticks(symbol: str, net_lots: int) -> int:

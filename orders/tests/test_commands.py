@@ -205,6 +205,13 @@ def test_invariants_hold(traded: Product) -> None:
     assert "all hold" in run("check_invariants")
 
 
+def test_a_refused_quantity_breaks_no_invariant(traded: Product) -> None:
+    """A negative one can only come from the log; it was refused, and nothing was filled."""
+    order = Order.objects.filter(status="REJECTED")
+    assert order.update(lots=-5) == 1
+    assert run_json("check_invariants")["breaches"] == []
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [

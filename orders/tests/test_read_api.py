@@ -95,6 +95,21 @@ def test_a_closed_order_has_nothing_left(ann: Reader) -> None:
     assert found["average_price"] is None
 
 
+def test_an_order_of_an_unknown_symbol_hides_no_other(ann: Reader) -> None:
+    """Refused, and shown in lots and ticks as it was told: there are no units to show it in."""
+    good = ann.world.order(ann.mine)
+    terms = msgspec.structs.replace(routed().terms, symbol="DOGE-USD", lots=-5, ticks=7)
+    bad = e.OrderDenied(new_id(), "doge", terms, "unknown_symbol")
+    ann.world.tell(ann.mine, bad)
+    listed = ann.get("orders", account_id=ann.mine)["orders"]
+    assert {order["order_id"] for order in listed} == {good, bad.order_id}
+    found = ann.get(f"orders/{bad.order_id}")
+    assert (found["symbol"], found["quantity"], found["price"]) == ("DOGE-USD", "-5", "7")
+    assert (found["status"], found["reason"]) == ("REJECTED", "unknown_symbol")
+    (event,) = ann.get(f"orders/{bad.order_id}/events")["events"]
+    assert (event["type"], event["quantity"]) == ("OrderDenied", "-5")
+
+
 def test_events_tell_the_whole_story(ann: Reader) -> None:
     """Own events only, oldest first, with ids that say where they stand in the log."""
     order = routed()

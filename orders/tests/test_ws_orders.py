@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from asgiref.sync import sync_to_async
 
 from orders import wiring
+from orders.domain import events as e
 from orders.tests.room import Room, a_room, another_account
-from orders.tests.world import accepted, fill, routed
+from orders.tests.world import accepted, fill, new_id, routed
 from orders.ws import orders as feed
 from orders.ws import stream
 
@@ -50,6 +52,20 @@ async def test_snapshot_then_events(room: Room) -> None:
         await sync_to_async(wiring.read_side().order)(resting.order_id, [room.account])
         == (events[1]["order"])
     )
+
+
+async def test_an_order_of_an_unknown_symbol_silences_nothing(room: Room) -> None:
+    """It is told in lots and ticks, and what comes after it is told too."""
+    found = await room.socket()
+    await found.subscribe(room.account)
+    await found.hear("snapshot")
+    terms = msgspec.structs.replace(routed().terms, symbol="DOGE-USD")
+    await room.tell(e.OrderDenied(new_id(), "doge", terms, "unknown_symbol"))
+    await room.tell(routed())
+    await room.push()
+    events = [await found.hear("event") for _ in range(2)]
+    assert [event["order"]["symbol"] for event in events] == ["DOGE-USD", "BTC-USD"]
+    assert events[0]["order"]["quantity"] == "10"
 
 
 async def test_a_lost_push_loses_nothing(room: Room, monkeypatch: Any) -> None:

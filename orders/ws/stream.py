@@ -11,7 +11,7 @@ from oms_project.kernel.ports import OrderRow
 from oms_project.kernel.words import CLOSED
 from orders.domain import events as e
 from orders.projector import Fold
-from orders.queries import Queries, Story, shapes, units_of
+from orders.queries import Queries, Story, shown_event, shown_order
 
 CHUNKS_AT_ONCE: Final = 20
 RESUME_EVENTS_MAX: Final = 100_000
@@ -88,11 +88,11 @@ class Stream:
                 "channel": CHANNEL,
                 "account_id": self.account_id,
                 "seq": seq,
-                "event": shapes.event(story.batch, index, units_of),
+                "event": shown_event(story.batch, index),
             }
             row = self._order_after(story.batch, story.batch.events[index], seq)
             if row is not None:
-                frame["order"] = shapes.order(row, units_of(row.terms.symbol))
+                frame["order"] = shown_order(row)
             frames.append(_text(frame))
         return frames
 

@@ -112,7 +112,7 @@ def _orders(account_id: str, found: Found) -> Iterator[str]:
         for row in rows:
             found.orders += 1
             filled[row.terms.symbol] += row.cum_lots * row.terms.sign
-            if row.cum_lots > row.terms.lots and not row.overfilled:
+            if row.cum_lots > max(0, row.terms.lots) and not row.overfilled:
                 yield f"{row.order_id}: {row.cum_lots} of {row.terms.lots} lots, not marked"
             if row.cum_lots >= row.terms.lots and row.status not in CLOSED:
                 yield f"{row.order_id}: all is filled and it is {row.status}"
