@@ -46,7 +46,7 @@ TABLE: Final = (
         400,
         "The Idempotency-Key header is not 1-255 visible ASCII",
     ),
-    Code("request_timeout", 408, "The body did not arrive in time", retryable=True),
+    Code("request_timeout", 408, "The request did not arrive in time", retryable=True),
     Code("payload_too_large", 413, "The body is too large"),
     Code("batch_too_large", 413, "The batch holds too many orders"),
     Code("uri_too_long", 414, "The request target is too long"),
@@ -95,7 +95,7 @@ TABLE: Final = (
     Code("durable_log_unavailable", 503, "The log does not answer", True, Outcome.UNKNOWN),
     Code("idempotency_store_unavailable", 503, "The claim store does not answer", True),
     Code("store_unavailable", 503, "The store does not answer", retryable=True),
-    Code("overloaded", 503, "Too many orders are under way", retryable=True),
+    Code("overloaded", 503, "Too much is under way", retryable=True),
     Code("market_data_stale", 503, "There is no price of it yet", retryable=True),
 )
 

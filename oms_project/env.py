@@ -3,6 +3,7 @@
 `.env.example` is checked against this file by a test; `manage.py check_env` prints it as a table.
 """
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,13 @@ def _flag(text: str) -> bool:
     if text.lower() in {"", "0", "false", "no", "off"}:
         return False
     raise ValueError(f"{text!r} is not a yes or no")
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    found = _list(text)
+    for one in found:
+        ipaddress.ip_network(one)  # raises ValueError, naming it
+    return found
 
 
 def _list(text: str) -> tuple[str, ...]:
@@ -67,7 +75,13 @@ VARS: Mapping[str, Var] = {
     "OMS_LOG_LEVEL": Var("INFO", str, "DEBUG, INFO, WARNING, ERROR"),
     "OMS_LOG_FORMAT": Var("console", str, "console | json"),
     "OMS_CRASH": Var("", str, "name:nth, kills the process at a named crash point; tests only"),
-    "OMS_WEB_PORT": Var("8000", int, "port of the pages and the API in `manage.py up`"),
+    "OMS_WEB_PORT": Var("8000", int, "port of the pages and the API"),
+    "OMS_CONNECTIONS_MAX": Var(
+        "1000", int, "connections of a web process; one address gets half of them"
+    ),
+    "OMS_PROXIES": Var(
+        "", _networks, "addresses or networks of proxies whose X-Forwarded-* headers are believed"
+    ),
 }
 
 
@@ -97,6 +111,8 @@ class Env:
     log_format: str
     crash: str
     web_port: int
+    connections_max: int
+    proxies: tuple[str, ...]
 
 
 def read(source: Mapping[str, str]) -> Env:
@@ -121,6 +137,8 @@ def read(source: Mapping[str, str]) -> Env:
         raise ValueError("OMS_IN_FLIGHT_MAX must be at least 1")
     if values["partitions"] < 1:
         raise ValueError("OMS_PARTITIONS must be at least 1")
+    if values["connections_max"] < 2:
+        raise ValueError("OMS_CONNECTIONS_MAX must be at least 2")
     assert set(values) == {field.name for field in fields(Env)}, "VARS and Env name the same things"
     return Env(**values)
 

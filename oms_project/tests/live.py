@@ -8,20 +8,17 @@ from typing import Any
 
 import uvicorn
 
+from oms_project import server as web
 from oms_project.tests.eventually import eventually
 
 
 @contextmanager
 def server(app: Any, **options: Any) -> Iterator[int]:
-    """Serve *app* as `manage.py up` does; yield the port; end it at the end."""
+    """Serve *app* as `manage.py run_web` does; yield the port; end it at the end."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
-    config = uvicorn.Config(
-        app, http="httptools", lifespan="on", log_config=None, access_log=False,
-        timeout_graceful_shutdown=2, **options,
-    )  # fmt: skip
-    served = uvicorn.Server(config)
+    served = uvicorn.Server(web.config(app, drain_s=2, **options))
     thread = threading.Thread(target=served.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

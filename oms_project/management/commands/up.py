@@ -24,16 +24,6 @@ QUICK_NS: Final = 5 * NS_PER_S
 BACK_OFF_MAX_S: Final = 30.0
 
 
-def web(port: int) -> list[str]:
-    """Return the command line of the web role for one machine."""
-    return [
-        sys.executable, "-m", "uvicorn", "oms_project.asgi:application", "--host", "127.0.0.1",
-        "--port", str(port), "--http", "httptools", "--loop", "uvloop", "--ws", "websockets-sansio",
-        "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5",
-        "--ws-max-size", "65536", "--ws-per-message-deflate", "false",
-    ]  # fmt: skip
-
-
 def manage(*arguments: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
 
@@ -46,7 +36,7 @@ def roles(port: int) -> dict[str, list[str]]:
         "engine": manage("run_engine"),
         "projector": manage("run_projector"),
         "marketdata": manage("run_marketdata"),
-        "web": web(port),
+        "web": manage("run_web", "--port", str(port)),
         "worker": [
             *celery, "worker", "--beat", "--pool", "solo", "--schedule", str(beat_file),
             "--loglevel", "WARNING", "--without-gossip", "--without-mingle",

@@ -1,0 +1,39 @@
+"""manage.py run_web: one web process, pages, API and websockets."""
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from oms_project import server
+
+
+class Command(BaseCommand):
+    help = (
+        "Serve the pages, the API and the websockets: one process, one event loop. Run more of them\n"
+        "behind a proxy that is named in OMS_PROXIES, and keep connections longer than it does.\n\n"
+        "  manage.py run_web\n"
+        "  manage.py run_web --host 0.0.0.0 --keep-alive-s 130 --drain-s 30"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        parser.add_argument("--port", type=int, default=settings.ENV.web_port)
+        parser.add_argument(
+            "--keep-alive-s", type=int, default=server.KEEP_ALIVE_S,
+            help="how long a connection may be silent between two requests",
+        )  # fmt: skip
+        parser.add_argument(
+            "--drain-s", type=int, default=server.DRAIN_S,
+            help="how long requests may take that are under way at the end",
+        )  # fmt: skip
+
+    def handle(self, *, host: str, port: int, keep_alive_s: int, drain_s: int, **_: object) -> None:
+        # Imported on use: only a process that serves puts the whole application together.
+        from oms_project.asgi import application
+
+        connections_max = server.raise_descriptor_limit(settings.ENV.connections_max)
+        found = server.config(
+            application, host=host, port=port, connections_max=connections_max,
+            proxies=settings.ENV.proxies, keep_alive_s=keep_alive_s, drain_s=drain_s,
+        )  # fmt: skip
+        uvicorn.Server(found).run()
