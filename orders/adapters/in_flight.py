@@ -107,7 +107,12 @@ class InFlight:
                 await turn
         except TimeoutError:
             # Room that was given in the very moment in which the wait ended is ours all the same.
-            return turn.done() and not turn.cancelled() and turn.exception() is None
+            return _granted(turn)
+        except asyncio.CancelledError:
+            if _granted(turn):  # the client went away in that moment: nobody will take it
+                with self._lock:
+                    self.orders -= orders
+            raise
         return True
 
     async def _serve(self) -> None:
@@ -148,3 +153,7 @@ class InFlight:
             sent = self._sent[partition]
             while sent and (sent[0][0] <= last_command or sent[0][2] < too_old_ns):
                 self.orders -= sent.popleft()[1]
+
+
+def _granted(turn: "asyncio.Future[None]") -> bool:
+    return turn.done() and not turn.cancelled() and turn.exception() is None

@@ -104,6 +104,19 @@ async def test_cancels_pass(flow: InFlight) -> None:
     waiting.cancel()
 
 
+async def test_room_given_to_who_just_left_comes_back(flow: InFlight) -> None:
+    """The client hangs up between the grant and the moment its request is woken by it."""
+    send(flow, 10, 1)
+    request = asyncio.create_task(flow.room_async(5))
+    await asyncio.sleep(0)
+    (_, turn), flow.orders = flow._waiting.popleft(), 5
+    turn.set_result(None)
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert flow.orders == 0
+
+
 @pytest.mark.usefixtures("brief")
 async def test_no_room_in_time(flow: InFlight) -> None:
     send(flow, 10, 1)
