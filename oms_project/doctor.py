@@ -218,6 +218,11 @@ def books() -> str:
 
 
 def dead_letters() -> str:
+    paused = deadletters.pauses(wiring.log())
+    if paused:
+        where = ", ".join(f"{pause.topic}/{pause.partition}" for pause in paused)
+        fix = "Look at them (`manage.py deadletter list`), undo a bad deploy, or `manage.py deadletter resume`."
+        raise TroubleError(f"{where} paused: {paused[0].reason}", fix=fix)
     waiting = [one for one in deadletters.letters(wiring.log()) if one.state == deadletters.WAITING]
     if waiting:
         raise TroubleError(f"{len(waiting)} wait for a decision", level=WARN)

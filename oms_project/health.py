@@ -4,6 +4,7 @@ Every dependency is asked in a thread of its own and has CHECK_S. One that hangs
 until its first answer is there, so a dead dependency cannot use up the threads.
 """
 
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +23,7 @@ from prometheus_client import REGISTRY
 
 from marketdata import wiring as marketdata_wiring
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
+from oms_project.adapters.dead_letters import Pause, Pauses
 from oms_project.kernel.words import Topic
 from oms_project.metrics import LagCollector
 from orders import wiring
@@ -166,6 +168,33 @@ def _lag() -> Mapping[str, Any]:
     return {"projector": projector_lags(), "engine": engine_lags()}
 
 
+_pauses: Final = functools.cache(lambda: Pauses(wiring.log()))
+_pauses_lock: Final = threading.Lock()
+
+
+def paused() -> list[Pause]:
+    """Return the partitions that wait for an operator (docs/operations.md, dead letters)."""
+    with _pauses_lock:
+        _pauses().refresh()
+        return _pauses().all()
+
+
+def paused_by_partition() -> dict[int, int]:
+    """Return partition -> how many of its topics are paused."""
+    counts = dict.fromkeys(range(wiring.log().partitions), 0)
+    for pause in paused():
+        counts[pause.partition] += 1
+    return counts
+
+
+def _dead_letters() -> Mapping[str, Any]:
+    """A flood of unreadable records holds up a partition: orders are taken, and decided later."""
+    waits = [f"{pause.topic}/{pause.partition} at {pause.offset}" for pause in paused()]
+    if waits:
+        raise LookupError(f"paused: {', '.join(waits)}; manage.py deadletter list")
+    return {"paused": 0}
+
+
 def _integrity() -> Mapping[str, Any]:
     """The newest result of the check of the books; that there is none yet is no failure."""
     result = wiring.integrity()
@@ -181,12 +210,16 @@ def _checks() -> Checks:
     required: dict[str, Check] = {"database": _database, "log": _log, "store": _store}
     if settings.ENV.redis_url:
         required["redis"] = _redis
-    return Checks(required, {"prices": _prices, "lag": _lag, "integrity": _integrity})
+    return Checks(
+        required,
+        {"prices": _prices, "lag": _lag, "integrity": _integrity, "dead_letters": _dead_letters},
+    )
 
 
 CHECKS: Final = _checks()
 for _collector in (
     LagCollector("oms_projector_lag_records", "Events that are not stored yet", projector_lags),
+    LagCollector("oms_paused_topics", "Topics that wait for an operator", paused_by_partition),
     LagCollector("oms_engine_lag_records", "Commands whose effect is not stored", engine_lags),
 ):
     REGISTRY.register(_collector)

@@ -6,25 +6,23 @@ Rules of this file:
 - Only commands can be sent again: they are refused or absorbed if they were done already. An event
   or a price out of its place would stop, or mislead, everybody who reads it.
 - A command is sent again with the time of now: risk looks at today's prices, not at those of then.
+- A pause ends for what stands in the log at that moment: what comes later is judged anew.
 """
 
 from typing import Final
 
 import msgspec
 
-from oms_project.adapters.loop import DEADLETTER_SCHEMA, DeadLetter
+from oms_project.adapters.dead_letters import RESUMED, SCHEMA, DeadLetter, Pause, Pauses, mark, read
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError
-from oms_project.kernel.ports import Log, Record, StoredRecord
+from oms_project.kernel.ports import Log, Record
 from oms_project.kernel.words import Topic
 from orders.domain import commands
 
-PAGE: Final = 500
 WAITING: Final = "waiting"
 RETRIED: Final = "retried"
 DROPPED: Final = "dropped"
-
-_decoder = msgspec.msgpack.Decoder(DeadLetter)
 
 
 class NotPossibleError(Exception):
@@ -52,18 +50,13 @@ def letters(log: Log) -> list[Letter]:
     """Return all letters, oldest first, each once, with what was decided about it."""
     found: dict[str, Letter] = {}
     for partition in range(log.partitions):
-        offset = log.first_offset(Topic.DEADLETTER, partition)
-        end = log.end_offset(Topic.DEADLETTER, partition)
-        while offset < end:
-            for record in log.read(Topic.DEADLETTER, partition, offset, PAGE):
-                offset = record.offset + 1
-                _take(record, found)
+        first = log.first_offset(Topic.DEADLETTER, partition)
+        for _, envelope, body in read(log, partition, first):
+            _take(envelope, body, found)
     return sorted(found.values(), key=lambda letter: (letter.at_ns, letter.id))
 
 
-def _take(record: StoredRecord, found: dict[str, Letter]) -> None:
-    envelope = wire.open_envelope(record.value, DEADLETTER_SCHEMA)
-    body = wire.read_body(_decoder, envelope)
+def _take(envelope: wire.Envelope, body: DeadLetter, found: dict[str, Letter]) -> None:
     if body.topic == Topic.DEADLETTER:
         letter = found.get(body.key)
         if letter is not None:
@@ -130,6 +123,22 @@ def drop(log: Log, letter: Letter, *, note: str, now_ns: int, actor: str) -> Non
     _note(log, letter, DROPPED, note, now_ns, actor)
 
 
+def pauses(log: Log) -> list[Pause]:
+    """Return the partitions that wait because there was too much to set aside."""
+    found = Pauses(log)
+    found.refresh()
+    return found.all()
+
+
+def resume(log: Log, pause: Pause, *, note: str, now_ns: int, actor: str) -> int:
+    """Let what stands in the log be set aside, however much it is; return where that ends."""
+    end = log.end_offset(pause.topic, pause.partition)
+    mark(
+        log, RESUMED, pause.topic, pause.partition, end, reason=note, now_ns=now_ns, actor=actor
+    )  # fmt: skip
+    return end
+
+
 def _check_waiting(letter: Letter) -> None:
     if letter.state != WAITING:
         raise NotPossibleError(f"{letter.id} was {letter.state} already by {letter.by}.")
@@ -140,5 +149,5 @@ def _note(log: Log, letter: Letter, how: str, note: str, now_ns: int, actor: str
         topic=Topic.DEADLETTER, partition=letter.partition, offset=letter.offset, key=letter.id,
         value=b"", error=how, reason=note,
     )  # fmt: skip
-    value = wire.seal(DEADLETTER_SCHEMA, body, id=f"{how}:{letter.id}", at_ns=now_ns, actor=actor)
+    value = wire.seal(SCHEMA, body, id=f"{how}:{letter.id}", at_ns=now_ns, actor=actor)
     log.append(Topic.DEADLETTER, [Record(letter.partition, letter.key, value)])

@@ -18,7 +18,8 @@ import structlog
 
 from marketdata.domain.prices import SymbolPrices
 from oms_project.adapters.crash import crash
-from oms_project.adapters.loop import Poison, set_aside
+from oms_project.adapters.dead_letters import Poison, set_aside
+from oms_project.adapters.loop import Handled
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, FencedError, PoisonError, TransportError
 from oms_project.kernel.ports import (
@@ -69,7 +70,7 @@ def _head_of(record: StoredRecord) -> events.BatchHead | None:
 class Owned:
     """A partition while it is ours."""
 
-    __slots__ = ("ahead", "ahead_orders", "book", "client_ids", "commands", "epoch", "reported", "snapshot_at_ns", "snapshot_offset", "venue")  # fmt: skip
+    __slots__ = ("ahead", "ahead_orders", "book", "client_ids", "commands", "epoch", "reported", "snapshot_at_ns", "snapshot_offset", "unburied", "venue")  # fmt: skip
 
     def __init__(
         self, book: Book, client_ids: ClientIds, epoch: int, venue: Venue, now_ns: int
@@ -85,6 +86,8 @@ class Owned:
         # (command offset, orders sent and closed by it) not known to be projected yet, their sum
         self.ahead: deque[tuple[int, int]] = deque()
         self.ahead_orders = 0
+        # Poison in front of the book that is not in the dead letters: no snapshot may stand behind it
+        self.unburied = False
 
 
 class Engine:
@@ -115,7 +118,7 @@ class Engine:
         # False while commands are decided whose events are not durable yet: no snapshot of that
         self._whole = True
         # Poison met in a replay that is not in the dead letters: we died between the two
-        self._unburied: list[Poison] = []
+        self._unburied: dict[int, list[Poison]] = {}
 
     # -------------------------------------------------------------- taking and losing
 
@@ -156,7 +159,10 @@ class Engine:
     def lose(self, partition: int) -> None:
         """Keep a last snapshot if all is well: the next owner has next to nothing to replay."""
         owned = self.owned.pop(partition, None)
-        if owned is None or not self._whole or owned.book.state.offset == owned.snapshot_offset:
+        self._unburied.pop(partition, None)
+        if owned is None or not self._whole or owned.unburied:
+            return
+        if owned.book.state.offset == owned.snapshot_offset:
             return
         try:
             self.snapshot(owned, self._clock.now_ns())
@@ -178,7 +184,7 @@ class Engine:
     def _replay(self, owned: Owned, end: int, emitted: int) -> None:
         """Decide again what is behind the snapshot; append only the events that are missing."""
         state = owned.book.state
-        poison = []
+        poison: list[Poison] = []
         while state.offset < end:
             owned.client_ids.read_more()
             records = self._log.read(Topic.COMMANDS, state.partition, state.offset, REPLAY_RECORDS)
@@ -192,9 +198,10 @@ class Engine:
                 if batch is not None and record.offset > emitted:
                     batches.append(batch)
             self._append_events(batches)
-        if poison:
-            buried = set_aside(self._log, Topic.COMMANDS, state.partition)
-            self._unburied += [one for one in poison if one.record.offset not in buried]
+        buried = set_aside(self._log, Topic.COMMANDS, state.partition) if poison else set()
+        unburied = [one for one in poison if one.record.offset not in buried]
+        self._unburied[state.partition] = unburied
+        owned.unburied = bool(unburied)
 
     def _last_emitted(self, partition: int) -> int:
         """Return the last command whose events, and all before them, are in oms.events, or -1.
@@ -242,9 +249,10 @@ class Engine:
 
     # -------------------------------------------------------------- working
 
-    def handle(self, records: Sequence[StoredRecord]) -> Sequence[Poison]:
-        """Decide all records, make their events durable, then let the orders out."""
-        poison, self._unburied = self._unburied, []
+    def handle(self, records: Sequence[StoredRecord]) -> Handled:
+        """Decide the records, make their events durable, then let the orders out."""
+        poison = [one for met in self._unburied.values() for one in met]
+        self._unburied.clear()
         self._whole = False
         batches: list[Record] = []
         routes: list[tuple[Owned, list[Route | CancelRoute]]] = []
@@ -258,6 +266,7 @@ class Engine:
                 batch, turn = self._decide(owned, record)
             except PoisonError as error:
                 poison.append(Poison(record, error))
+                owned.unburied = True
                 continue
             if batch is not None:
                 batches.append(batch)
@@ -265,7 +274,12 @@ class Engine:
                 routes.append((owned, turn.routes))
         self._let_out(batches, routes)
         self._whole = True
-        return poison
+        partitions = {record.partition for record in records}
+        return Handled({one: self.owned[one].book.state.offset for one in partitions}, poison)
+
+    def buried(self, partition: int) -> None:
+        """Snapshots may stand behind what is in the dead letters now."""
+        self.owned[partition].unburied = False
 
     def _let_out(
         self, batches: list[Record], routes: list[tuple[Owned, list[Route | CancelRoute]]]
@@ -363,6 +377,8 @@ class Engine:
         return False
 
     def _snapshot_if_due(self, owned: Owned, now_ns: int) -> None:
+        if owned.unburied:
+            return
         old = owned.commands and now_ns - owned.snapshot_at_ns > SNAPSHOT_AGE_NS
         # Marks have no events, but a night of them must not make the next replay long.
         records = owned.book.state.offset - owned.snapshot_offset

@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from oms_project.adapters.crash import crash
-from oms_project.adapters.loop import Poison
+from oms_project.adapters.dead_letters import Poison
+from oms_project.adapters.loop import Handled
 from oms_project.kernel import ports as p
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, GapError
@@ -201,21 +202,23 @@ class Projector:
         self._last_command.pop(partition, None)
         self._behind_poison.pop(partition, None)
 
-    def tick(self) -> None:
+    def buried(self, partition: int) -> None:
         """Move behind what was set aside: it is in the dead letters now."""
-        while self._behind_poison:
-            partition, offset = next(iter(self._behind_poison.items()))
-            self._store.apply(Fold().changes(partition, offset, self._last_command[partition]))
-            del self._behind_poison[partition]
+        offset = self._behind_poison[partition]
+        self._store.apply(Fold().changes(partition, offset, self._last_command[partition]))
+        del self._behind_poison[partition]
 
-    def handle(self, records: Sequence[p.StoredRecord]) -> Sequence[Poison]:
+    def tick(self) -> None:
+        return None
+
+    def handle(self, records: Sequence[p.StoredRecord]) -> Handled:
         poison: list[Poison] = []
         by_partition: dict[int, list[p.StoredRecord]] = {}
         for record in records:
             by_partition.setdefault(record.partition, []).append(record)
         for partition, own in by_partition.items():
             poison += self._project(partition, own)
-        return poison
+        return Handled.whole(records, poison)
 
     def _project(self, partition: int, records: Sequence[p.StoredRecord]) -> list[Poison]:
         fold = Fold()

@@ -182,6 +182,10 @@ class KafkaSubscription:
         self._consumer.resume(where)
         self._next[partition] = offset
 
+    def pause(self, partition: int) -> None:
+        if self._next.pop(partition, None) is not None:
+            self._consumer.pause(self._at(partition))
+
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         ours = {
             self._at(partition): OffsetAndMetadata(offset, "", -1)

@@ -9,11 +9,12 @@ Rules of this file:
   before the commit; FencedError and GapError end it too: it must not write, or show, one thing more.
 - After a broken wire the partitions are taken again, the same way as at the start: whatever the
   handler held in memory for them may be ahead of what is durable.
+- A partition with more poison than the dead letters take waits, the others go on. It delivers
+  nothing until an operator has decided, and nothing of it is committed beyond what is set aside.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -21,52 +22,36 @@ import structlog
 
 from oms_project.adapters.clock import NS_PER_S
 from oms_project.adapters.crash import crash
-from oms_project.kernel import wire
-from oms_project.kernel.errors import OmsError, PoisonError, TransportError
-from oms_project.kernel.ports import Clock, Log, Record, StoredRecord, Subscription
-from oms_project.kernel.words import Topic
+from oms_project.adapters.dead_letters import PER_MINUTE_MAX, DeadLetters, Poison
+from oms_project.kernel.errors import PoisonError, TransportError
+from oms_project.kernel.ports import Clock, Log, StoredRecord, Subscription
 
 RECORDS_MAX: Final = 512
 WAIT_MS: Final = 50
 BACK_OFF_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
 """How long to wait after the 1st, 2nd, … broken round in a row; the last one stays."""
 COMMIT_EVERY_NS: Final = NS_PER_S
-DEAD_LETTERS_PER_MINUTE_MAX: Final = 1_000
-REASON_CHARS_MAX: Final = 500
-LETTERS_REMEMBERED: Final = 2_000
-DEADLETTER_SCHEMA: Final = "deadletter"
+PAUSE_LOOK_NS: Final = NS_PER_S
+"""How often a partition that waits for an operator looks whether there is an answer."""
 
 _logger = structlog.get_logger(__name__)
 
 
-class DeadLetterLimitError(OmsError):
-    """So much poison in one minute is a bad deploy, not bad records: stop, do not drain the topic."""
+class Handled(msgspec.Struct, frozen=True):
+    """How far a handler came with the records it was given.
 
-
-class Poison(msgspec.Struct, frozen=True, gc=False):
-    """A record that can never be handled, and why."""
-
-    record: StoredRecord
-    error: PoisonError
-
-
-class DeadLetter(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Payload of the schema "deadletter": the record as it was, and what was wrong with it.
-
-    error: name of the exception's class; reason: its text, cut. The envelope's id is
-    "topic/partition/offset": setting the same record aside twice gives the same id.
+    next_offsets: partition -> where to go on. A handler may stop before the end (its process is
+    ending, it has to wait for somebody): what it did not come to is delivered again.
+    poison: what it came past and could not handle. In the order of the log a partition.
     """
 
-    topic: str
-    partition: int
-    offset: int
-    key: str
-    value: bytes
-    error: str
-    reason: str
+    next_offsets: Mapping[int, int]
+    poison: Sequence[Poison] = ()
 
-
-_letters = msgspec.msgpack.Decoder(DeadLetter)
+    @classmethod
+    def whole(cls, records: Sequence[StoredRecord], poison: Sequence[Poison] = ()) -> "Handled":
+        """Say that all *records* were handled but for the poison."""
+        return cls({record.partition: record.offset + 1 for record in records}, poison)
 
 
 class Handler(Protocol):
@@ -82,12 +67,16 @@ class Handler(Protocol):
     def lose(self, partition: int) -> None:
         """The partition is not ours any more: write nothing of it that a newer owner could miss."""
 
-    def handle(self, records: Sequence[StoredRecord]) -> Sequence[Poison]:
-        """Make the effect of all *records* durable but of those returned as poison.
+    def handle(self, records: Sequence[StoredRecord]) -> Handled:
+        """Make the effect of *records* durable, as far as the answer says, but for the poison.
 
-        They are in the dead letters before `tick` and the next `handle` are called. A handler that
-        keeps its own offset must not move it behind poison before that.
+        Called with [] once after partitions were taken: for poison that was met while taking.
+        A handler that keeps an offset or a snapshot of its own must not move it behind poison, nor
+        `lose` behind it, before `buried` was called.
         """
+
+    def buried(self, partition: int) -> None:
+        """All poison of *partition* that was returned so far is in the dead letters now."""
 
     def tick(self) -> None:
         """Do what is due by time. Called once a round, with or without records."""
@@ -105,99 +94,20 @@ class Each:
     def lose(self, partition: int) -> None:
         return None
 
-    def handle(self, records: Sequence[StoredRecord]) -> Sequence[Poison]:
+    def handle(self, records: Sequence[StoredRecord]) -> Handled:
         poison = []
         for record in records:
             try:
                 self._handle_one(record)
             except PoisonError as error:
                 poison.append(Poison(record, error))
-        return poison
+        return Handled.whole(records, poison)
+
+    def buried(self, partition: int) -> None:
+        return None
 
     def tick(self) -> None:
         return None
-
-
-class DeadLetters:
-    """Where poison goes, at most so many a minute."""
-
-    def __init__(
-        self,
-        log: Log,
-        topic: str,
-        clock: Clock,
-        *,
-        actor: str,
-        per_minute_max: int = DEAD_LETTERS_PER_MINUTE_MAX,
-    ) -> None:
-        self.total = 0
-        self._log = log
-        self._topic = topic
-        self._clock = clock
-        self._actor = actor
-        self._per_minute_max = per_minute_max
-        self._recent: deque[tuple[int, int]] = deque()
-
-    def put(self, poison: Sequence[Poison]) -> None:
-        """Append *poison* to the dead letters; return once it is durable.
-
-        Raises:
-            DeadLetterLimitError: nothing was written, the limit of this minute is reached.
-        """
-        now_ns = self._clock.monotonic_ns()
-        while self._recent and self._recent[0][0] <= now_ns - 60 * NS_PER_S:
-            self._recent.popleft()
-        in_minute = sum(count for _, count in self._recent) + len(poison)
-        if in_minute > self._per_minute_max:
-            raise DeadLetterLimitError(
-                f"{in_minute} of {self._topic} in a minute, {self._per_minute_max} allowed; "
-                f"first: {poison[0].error}"
-            )
-        self._log.append(Topic.DEADLETTER, [self._letter(item) for item in poison])
-        self._recent.append((now_ns, len(poison)))
-        self.total += len(poison)
-        for item in poison:
-            _logger.error(
-                "dead_letter",
-                topic=self._topic,
-                partition=item.record.partition,
-                offset=item.record.offset,
-                reason=str(item.error)[:REASON_CHARS_MAX],
-            )
-
-    def _letter(self, item: Poison) -> Record:
-        record = item.record
-        letter = DeadLetter(
-            topic=self._topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            value=record.value,
-            error=type(item.error).__name__,
-            reason=str(item.error)[:REASON_CHARS_MAX],
-        )
-        value = wire.seal(
-            DEADLETTER_SCHEMA,
-            letter,
-            id=f"{self._topic}/{record.partition}/{record.offset}",
-            at_ns=self._clock.now_ns(),
-            actor=self._actor,
-        )
-        return Record(record.partition, record.key, value)
-
-
-def set_aside(log: Log, topic: str, partition: int) -> set[int]:
-    """Return the offsets of *topic*/*partition* that are among the newest dead letters."""
-    end = log.end_offset(Topic.DEADLETTER, partition)
-    offset = max(log.first_offset(Topic.DEADLETTER, partition), end - LETTERS_REMEMBERED)
-    found: set[int] = set()
-    while offset < end:
-        for record in log.read(Topic.DEADLETTER, partition, offset, RECORDS_MAX):
-            offset = record.offset + 1
-            letter = wire.read_body(_letters, wire.open_envelope(record.value, DEADLETTER_SCHEMA))
-            if (letter.topic, letter.partition) == (topic, partition):
-                found.add(letter.offset)
-    return found
 
 
 class Loop:
@@ -214,7 +124,7 @@ class Loop:
         records_max: int = RECORDS_MAX,
         wait_ms: int = WAIT_MS,
         gather_ms: int = 0,
-        dead_letters_per_minute_max: int = DEAD_LETTERS_PER_MINUTE_MAX,
+        dead_letters_per_minute_max: int = PER_MINUTE_MAX,
     ) -> None:
         self.dead_letters = DeadLetters(
             log, topic, clock, actor=group, per_minute_max=dead_letters_per_minute_max
@@ -230,7 +140,11 @@ class Loop:
         self._subscription: Subscription | None = None
         self._held: set[int] = set()  # the handler holds something of them
         self._stale: set[int] = set()  # of those: to be taken again before anything else
-        self._next: dict[int, int] = {}
+        self._fresh: set[int] = set()  # taken, and nothing handled of it yet
+        self._at: dict[int, int] = {}  # where each partition goes on
+        self._told: dict[int, int] = {}  # what the group knows of that
+        self._unburied: dict[int, list[Poison]] = {}
+        self._paused: dict[int, int] = {}  # of those: when to look for an operator's answer
         self._commit_at_ns = 0
 
     def run(self, stop: threading.Event, *, rounds_max: int | None = None) -> None:
@@ -266,19 +180,21 @@ class Loop:
         """
         if self._subscription is None:
             self._subscription = self._log.subscribe(self._topic, self._group)
-        self._take_over(self._subscription)
-        records = self._subscription.poll(self._records_max, self._wait_ms)
-        self._take_over(self._subscription)
+        subscription = self._subscription
+        self._take_over(subscription)
+        records = subscription.poll(self._records_max, self._wait_ms)
+        self._take_over(subscription)
         try:
-            if records:
-                self._handle(records)
+            if records or self._fresh:
+                self._handle(subscription, records)
+            if self._unburied:
+                self._bury(subscription)
             self._handler.tick()
         except TransportError:
             self._stale |= self._held
-            self._next.clear()
             raise
-        if self._next and self._clock.monotonic_ns() >= self._commit_at_ns:
-            self._commit(self._subscription)
+        if self._clock.monotonic_ns() >= self._commit_at_ns:
+            self._commit(subscription)
         return len(records)
 
     def close(self) -> None:
@@ -287,35 +203,54 @@ class Loop:
         if subscription is None:
             return
         try:
-            if self._next:
-                self._commit(subscription)
+            self._commit(subscription)
             subscription.close()
         except TransportError as error:
             _logger.warning("loop_left_in_silence", error=str(error))
-        for partition in self._held:
+        for partition in tuple(self._held):
+            self._let_go(partition)
             self._handler.lose(partition)
-        self._held.clear()
-        self._stale.clear()
-        self._next.clear()
 
-    def _handle(self, records: Sequence[StoredRecord]) -> None:
+    def _handle(self, subscription: Subscription, records: Sequence[StoredRecord]) -> None:
         crash("loop.after_poll")
-        poison = self._handler.handle(records)
+        handled = self._handler.handle(records)
         crash("loop.after_handle")
-        if poison:
-            self.dead_letters.put(poison)
-            crash("loop.after_dead_letter")
+        self._fresh.clear()
+        behind: dict[int, int] = {}
         for record in records:
-            self._next[record.partition] = record.offset + 1
+            behind[record.partition] = record.offset + 1
+        for partition, offset in handled.next_offsets.items():
+            self._at[partition] = offset
+        for partition, offset in behind.items():
+            if self._at[partition] != offset:
+                subscription.seek(partition, self._at[partition])
+        for poison in handled.poison:
+            self._unburied.setdefault(poison.record.partition, []).append(poison)
+
+    def _bury(self, subscription: Subscription) -> None:
+        """Set aside what could not be handled; hold up the partitions with too much of it."""
+        now_ns = self._clock.monotonic_ns()
+        for partition, poison in tuple(self._unburied.items()):
+            if now_ns < self._paused.get(partition, 0):
+                continue
+            rest = self.dead_letters.put(partition, poison)
+            if rest:
+                self._unburied[partition] = list(rest)
+                self._paused[partition] = now_ns + PAUSE_LOOK_NS
+                subscription.pause(partition)
+                continue
+            del self._unburied[partition]
+            self._handler.buried(partition)
+            if self._paused.pop(partition, None) is not None:
+                subscription.seek(partition, self._at[partition])
 
     def _take_over(self, subscription: Subscription) -> None:
         assigned = subscription.assigned()
         for partition in self._held - assigned:
-            self._held.discard(partition)
-            self._stale.discard(partition)
-            self._next.pop(partition, None)
+            self._let_go(partition)
             self._handler.lose(partition)
         for partition in sorted((assigned - self._held) | self._stale):
+            self._let_go(partition)
             self._held.add(partition)
             self._stale.add(partition)
             offset = self._handler.take(partition)
@@ -324,10 +259,30 @@ class Loop:
             if offset is None:
                 offset = self._log.first_offset(self._topic, partition)
             subscription.seek(partition, offset)
+            self._at[partition] = self._told[partition] = offset
+            self._fresh.add(partition)
             self._stale.discard(partition)
 
+    def _let_go(self, partition: int) -> None:
+        """Forget what we knew of it."""
+        for known in (self._held, self._stale, self._fresh):
+            known.discard(partition)
+        self._at.pop(partition, None)
+        self._told.pop(partition, None)
+        self._unburied.pop(partition, None)
+        self._paused.pop(partition, None)
+
     def _commit(self, subscription: Subscription) -> None:
-        subscription.commit(self._next)
-        self._next.clear()
+        """Tell the group what it does not know: how far each partition is, up to the unburied."""
+        news = {}
+        for partition, offset in self._at.items():
+            if partition in self._unburied:
+                offset = self._unburied[partition][0].record.offset
+            if partition not in self._stale and offset != self._told[partition]:
+                news[partition] = offset
+        if not news:
+            return
+        subscription.commit(news)
+        self._told |= news
         self._commit_at_ns = self._clock.monotonic_ns() + COMMIT_EVERY_NS
         crash("loop.after_commit")

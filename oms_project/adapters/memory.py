@@ -139,6 +139,10 @@ class MemorySubscription:
             raise ValueError(f"partition {partition} is not assigned")
         self._next[partition] = offset
 
+    def pause(self, partition: int) -> None:
+        if partition in self._next:
+            self._next[partition] = None
+
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         with self._log._changed:
             for partition, offset in next_offsets.items():

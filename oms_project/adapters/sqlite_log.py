@@ -174,6 +174,9 @@ class SqliteSubscription:
             raise ValueError(f"partition {partition} is not assigned")
         self._next[partition] = offset
 
+    def pause(self, partition: int) -> None:
+        self._next.pop(partition, None)
+
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         with self._log.file("groups").write() as connection:
             connection.executemany(

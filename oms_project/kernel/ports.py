@@ -90,6 +90,9 @@ class Subscription(Protocol):
                 (it lost records that were durable).
         """
 
+    def pause(self, partition: int) -> None:
+        """Deliver nothing of *partition* until it is sought again. It stays ours."""
+
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """Tell the group how far the effect is durable: the next offset to read. A hint only.
 

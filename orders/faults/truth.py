@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from oms_project.adapters.loop import DeadLetter
+from oms_project.adapters.dead_letters import DeadLetter
 from oms_project.kernel import wire
 from oms_project.kernel.ports import FillRow, Log, OrderQuery, OrderRow, OrderStore
 from oms_project.kernel.words import Topic

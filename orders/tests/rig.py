@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from marketdata.domain.prices import SymbolPrices
 from oms_project.adapters.clock import FakeClock
+from oms_project.adapters.dead_letters import Poison
 from oms_project.adapters.ids import SeededIds
-from oms_project.adapters.loop import Poison
 from oms_project.adapters.memory import MemoryLog
 from oms_project.kernel import ids, wire
 from oms_project.kernel import ports as p
@@ -171,7 +171,9 @@ class Rig:
         offset = engine.owned[partition].book.state.offset
         records = self.log.read(Topic.COMMANDS, partition, offset, records_max)
         if records:
-            self.poison += engine.handle(records)
+            handled = engine.handle(records)
+            self.poison += handled.poison
+            engine.buried(partition)
 
     # -------------------------------------------------------------- commands in
     def send(self, *commands: c.Command, account_id: str | None = None) -> None:
@@ -217,7 +219,10 @@ class Rig:
         for partition in range(self.log.partitions):
             offset = self.projector.take(partition)
             while records := self.log.read(Topic.EVENTS, partition, offset, records_max):
-                self.poison += self.projector.handle(records)
+                handled = self.projector.handle(records)
+                self.poison += handled.poison
+                if handled.poison:
+                    self.projector.buried(partition)
                 offset = records[-1].offset + 1
 
 

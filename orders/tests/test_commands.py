@@ -1,5 +1,6 @@
 """Operators' commands on a real embedded log and store, with orders that were really filled."""
 
+import functools
 import io
 import json
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from oms_project.adapters.loop import DeadLetters, Poison
+from oms_project import doctor, health
+from oms_project.adapters.dead_letters import PAUSED, DeadLetters, Pauses, Poison, mark
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, TransportError
 from oms_project.kernel.ports import Record
@@ -264,7 +266,7 @@ def set_aside(product: Product, value: bytes, reason: str) -> str:
     offset = product.log.append(Topic.COMMANDS, [Record(0, ACCOUNT, value)])[0]
     record = product.log.read(Topic.COMMANDS, 0, offset, 1)[0]
     aside = DeadLetters(product.log, Topic.COMMANDS, product.clock, actor="oms-engine")
-    aside.put([Poison(record, BadRecordError(reason))])
+    aside.put(0, [Poison(record, BadRecordError(reason))])
     return f"oms.commands/0/{offset}"
 
 
@@ -310,6 +312,33 @@ def test_dropping_needs_a_reason_and_a_yes(product: Product, monkeypatch: Any) -
     with pytest.raises(CommandError, match="Nothing was done"):
         run("deadletter", "drop", letter, note="noise")
     assert run_json("deadletter", "list")["waiting"] == 1
+
+
+def test_a_pause_is_shown_and_ended(product: Product, monkeypatch: Any) -> None:
+    """By `list`, by `doctor` and by the probes; `resume` asks first and covers what is there."""
+    where = (Topic.COMMANDS, 0, 1)
+    mark(product.log, PAUSED, *where, reason="a flood: bad bytes", now_ns=1, actor="oms-engine")
+    with pytest.raises(CommandError, match="events/0: not paused"):
+        run("deadletter", "resume", "oms.events/0", yes=True)
+    assert "oms.commands/0 is paused at offset 1" in run("deadletter", "list")
+    with pytest.raises(doctor.TroubleError, match="commands/0 paused: a flood"):
+        doctor.dead_letters()
+    monkeypatch.setattr(health, "_pauses", functools.cache(lambda: Pauses(product.log)))
+    with pytest.raises(LookupError, match="commands/0 at 1"):
+        health._dead_letters()
+    assert sum(health.paused_by_partition().values()) == 1
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    with pytest.raises(CommandError, match="Nothing was done"):
+        run("deadletter", "resume")
+    (paused,) = run_json("deadletter", "list")["paused"]
+    assert (paused["topic"], paused["offset"]) == ("oms.commands", 1)
+    (done,) = run_json("deadletter", "resume", by="olga")["resumed"]
+    assert done["before"] == product.log.end_offset(Topic.COMMANDS, 0)
+    assert run_json("deadletter", "list")["paused"] == []
+    assert doctor.dead_letters() == "none"
+    assert health._dead_letters() == {"paused": 0}
+    with pytest.raises(CommandError, match="not paused"):
+        run("deadletter", "resume", yes=True)
 
 
 @pytest.mark.parametrize(

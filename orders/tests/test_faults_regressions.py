@@ -11,8 +11,8 @@ from pymongo.errors import BulkWriteError
 from marketdata.domain.prices import SymbolPrices
 from marketdata.domain.venue import SimulatedVenue
 from oms_project.adapters.clock import FakeClock
+from oms_project.adapters.dead_letters import DeadLetters, Poison, set_aside
 from oms_project.adapters.ids import SeededIds, seeded
-from oms_project.adapters.loop import DeadLetters, Poison, set_aside
 from oms_project.adapters.memory import MemoryLog
 from oms_project.kernel import wire
 from oms_project.kernel.errors import GapError, TransportError, UnknownOutcomeError
@@ -83,7 +83,7 @@ def poison(log: MemoryLog, topic: Topic = Topic.COMMANDS) -> int:
 
 
 def handle_all(engine: Engine, log: MemoryLog, offset: int) -> list[Poison]:
-    return list(engine.handle(log.read(Topic.COMMANDS, 0, offset, 1_000)))
+    return list(engine.handle(log.read(Topic.COMMANDS, 0, offset, 1_000)).poison)
 
 
 # ------------------------------------------------------------------ the last snapshot
@@ -139,7 +139,7 @@ def test_poison_of_an_engine_that_died_is_still_set_aside(
     found = handle_all(second, log, offset)
     assert [one.record.offset for one in found] == [bad]
 
-    DeadLetters(log, Topic.COMMANDS, FakeClock(), actor="test").put(found)
+    DeadLetters(log, Topic.COMMANDS, FakeClock(), actor="test").put(0, found)
     assert set_aside(log, Topic.COMMANDS, 0) == {bad}
     third = an_engine(log, store)
     offset = third.take(0)
@@ -172,13 +172,13 @@ def test_a_projector_stays_before_poison_until_it_is_set_aside(
 
     projector = Projector(store, NoReference())
     assert projector.take(0) == 0
-    assert len(projector.handle(log.read(Topic.EVENTS, 0, 0, 10))) == 1
+    assert len(projector.handle(log.read(Topic.EVENTS, 0, 0, 10)).poison) == 1
     assert store.last_seq(ACCOUNT) == 1
     assert store.progress(0).next_offset == bad
 
     again = Projector(store, NoReference())  # the first one died here
-    assert [one.record.offset for one in again.handle(_rest(log, again))] == [bad]
-    again.tick()
+    assert [one.record.offset for one in again.handle(_rest(log, again)).poison] == [bad]
+    again.buried(0)
     assert store.progress(0).next_offset == log.end_offset(Topic.EVENTS, 0)
     assert store.last_seq(ACCOUNT) == 1
 

@@ -67,7 +67,7 @@ def a_log(engine: Engine | None = None) -> tuple[Rig, list[p.StoredRecord]]:
 def rows_of(records: Sequence[p.StoredRecord], size: int = 10_000) -> tuple[object, ...]:
     shown = Shown()
     for start in range(0, len(records), size):
-        assert shown.projector.handle(records[start : start + size]) == []
+        assert shown.projector.handle(records[start : start + size]).poison == []
     return shown.rows()
 
 
@@ -226,7 +226,7 @@ def test_a_missing_event_stops_it(missing: int) -> None:
         with pytest.raises(GapError):
             shown.projector.handle(broken)
         assert shown.rows() == before
-    assert shown.projector.handle(records) == []
+    assert shown.projector.handle(records).poison == []
     assert shown.rows() == rows_of(records)
 
 
@@ -236,10 +236,10 @@ def test_a_record_it_cannot_read_stops_it_at_the_next() -> None:
     broken = list(records)
     broken[5] = p.StoredRecord(0, 5, ACCOUNT, b"\xc1")
     shown = Shown()
-    (poison,) = shown.projector.handle(broken[:6])
+    (poison,) = shown.projector.handle(broken[:6]).poison
     assert isinstance(poison.error, BadRecordError)
     assert shown.store.progress(0).next_offset == 5  # should it die before the dead letter is out
-    shown.projector.tick()
+    shown.projector.buried(0)
     assert shown.store.progress(0).next_offset == 6
     with pytest.raises(GapError):
         shown.projector.handle(broken[6:])
@@ -251,7 +251,7 @@ def test_foreign_bytes_between_the_events_are_set_aside() -> None:
     foreign = wire.seal("prices", ["x"], id="x", at_ns=1)
     mixed = [*records[:4], p.StoredRecord(0, 4, "", foreign), *records[4:]]
     shown = Shown()
-    poison = shown.projector.handle(moved(mixed, 0))
+    poison = shown.projector.handle(moved(mixed, 0)).poison
     assert [item.record.value for item in poison] == [foreign]
     assert shown.rows()[:-1] == rows_of(records)[:-1]
 
@@ -277,7 +277,7 @@ def test_partitions_in_one_poll_are_kept_apart() -> None:
     shown = Shown()
     shown.projector.take(1)
     records = [r for part in (0, 1) for r in rig.log.read(Topic.EVENTS, part, 0, 1_000)]
-    assert shown.projector.handle(records) == []
+    assert shown.projector.handle(records).poison == []
     ends = [rig.log.end_offset(Topic.EVENTS, part) for part in (0, 1)]
     assert [shown.store.progress(part).next_offset for part in (0, 1)] == ends
     shown.projector.lose(1)

@@ -7,14 +7,16 @@ import msgspec
 import pytest
 
 from oms_project.adapters.clock import FakeClock
-from oms_project.adapters.loop import (
-    COMMIT_EVERY_NS,
+from oms_project.adapters.dead_letters import (
+    PAUSED,
+    RESUMED,
     DeadLetter,
-    DeadLetterLimitError,
-    Each,
-    Loop,
+    Pauses,
     Poison,
+    mark,
+    set_aside,
 )
+from oms_project.adapters.loop import COMMIT_EVERY_NS, PAUSE_LOOK_NS, Each, Handled, Loop
 from oms_project.adapters.memory import MemoryLog
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, FencedError, GapError, TransportError
@@ -34,6 +36,7 @@ class Counter:
         self.held: dict[int, list[str]] = {}
         self.taken: list[int] = []
         self.lost: list[int] = []
+        self.behind: list[int] = []
         self.ticks = 0
         self.fail: list[Exception] = []
 
@@ -46,19 +49,22 @@ class Counter:
         self.lost.append(partition)
         del self.held[partition]
 
-    def handle(self, records: Sequence[StoredRecord]) -> list[Poison]:
+    def handle(self, records: Sequence[StoredRecord]) -> Handled:
         poison = []
         for record in records:
             value = record.value.decode()
             if value.startswith("poison"):
                 poison.append(Poison(record, BadRecordError(f"cannot read {value}")))
             self.held[record.partition].append(value)
-        if self.fail:
+        if records and self.fail:
             raise self.fail.pop(0)
         self.kept = {p: list(values) for p, values in self.held.items()} | {
             p: values for p, values in self.kept.items() if p not in self.held
         }
-        return poison
+        return Handled.whole(records, poison)
+
+    def buried(self, partition: int) -> None:
+        self.behind.append(partition)
 
     def tick(self) -> None:
         self.ticks += 1
@@ -99,6 +105,8 @@ def letters(log: MemoryLog, partition: int = 0) -> list[DeadLetter]:
     for record in log.read(Topic.DEADLETTER, partition, 0, 1_000):
         envelope = wire.open_envelope(record.value, "deadletter")
         letter = wire.read_body(LETTER, envelope)
+        if letter.topic == Topic.DEADLETTER:
+            continue  # a mark
         assert envelope.id == f"{TOPIC}/{partition}/{letter.offset}"
         found.append(letter)
     return found
@@ -222,21 +230,133 @@ def refuse(record: StoredRecord) -> None:
         raise BadRecordError("poison")
 
 
-def test_too_much_poison_stops_the_loop(log: MemoryLog, clock: FakeClock) -> None:
-    """A bad deploy must not drain the topic into the dead letters; a minute later it may go on."""
-    put(log, *["poison"] * 3)
-    loop = a_loop(log, Each(refuse), clock, records_max=1, dead_letters_per_minute_max=2)
+# ------------------------------------------------------------------ too much of it
+
+
+def resume(log: MemoryLog, before: int) -> None:
+    mark(log, RESUMED, TOPIC, 0, before, reason="", now_ns=1, actor="olga")
+
+
+def pauses(log: MemoryLog) -> list[tuple[str, int, int]]:
+    found = Pauses(log)
+    found.refresh()
+    return [(pause.topic, pause.partition, pause.offset) for pause in found.all()]
+
+
+def test_too_much_poison_pauses_its_partition(log: MemoryLog, clock: FakeClock) -> None:
+    """A bad deploy must not drain the topic into the dead letters. The other partition goes on."""
+    put(log, "a", *["poison"] * 3, "b")
+    handler = Counter()
+    loop = a_loop(log, handler, clock, records_max=2, dead_letters_per_minute_max=2)
+    for _ in range(4):
+        loop.run_once()
+    put(log, "x", partition=1)
+    for _ in range(2):
+        loop.run_once()
+    assert set_aside(log, TOPIC, 0) == {1, 2}
+    assert pauses(log) == [(TOPIC, 0, 3)]
+    assert handler.kept == {0: ["a", "poison", "poison", "poison"], 1: ["x"]}
+    clock.advance_s(3_600)
+    loop.run_once()
+    assert set_aside(log, TOPIC, 0) == {1, 2}  # time does not end it
+    loop.close()
+    assert committed(log) == 3  # in front of what is not set aside
+
+
+def test_an_operator_ends_the_pause(log: MemoryLog, clock: FakeClock) -> None:
+    """What stood in the log at that moment is set aside, however much it is; then all goes on."""
+    put(log, *["poison"] * 9, "b")
+    handler = Counter()
+    loop = a_loop(log, handler, clock, records_max=4, dead_letters_per_minute_max=2)
     for _ in range(3):
         loop.run_once()
-    with pytest.raises(DeadLetterLimitError):
+    assert handler.behind == []
+    resume(log, before=10)
+    loop.run_once()
+    assert set_aside(log, TOPIC, 0) == {0, 1}  # it has not looked yet
+    clock.advance_ns(PAUSE_LOOK_NS)
+    for _ in range(4):
+        loop.run_once()
+    assert set_aside(log, TOPIC, 0) == set(range(9))
+    assert handler.kept[0] == [*["poison"] * 9, "b"]
+    assert pauses(log) == []
+    clock.advance_s(61)
+    put(log, *["poison"] * 3)  # of these the operator knew nothing
+    for _ in range(2):
+        loop.run_once()
+    assert pauses(log) == [(TOPIC, 0, 12)]
+    loop.close()
+    assert committed(log) == 12
+
+
+def test_a_restart_does_not_end_the_pause(log: MemoryLog, clock: FakeClock) -> None:
+    """Nor does it set more aside, or say again that it waits. Nothing is missing in the end."""
+    put(log, *["poison"] * 5)
+    for _ in range(4):
+        loop = a_loop(log, Each(refuse), clock, dead_letters_per_minute_max=2)
+        for _ in range(3):
+            loop.run_once()
+        loop.close()
+        clock.advance_s(61)
+    assert [letter.offset for letter in letters(log)] == [0, 1]
+    assert log.end_offset(Topic.DEADLETTER, 0) == 3
+    resume(log, before=5)
+    loop = a_loop(log, Each(refuse), clock, dead_letters_per_minute_max=2)
+    for _ in range(3):
         loop.run_once()
     loop.close()
-    assert [letter.offset for letter in letters(log)] == [0, 1]
-    clock.advance_s(61)
-    again = a_loop(log, Each(refuse), clock, dead_letters_per_minute_max=2)
-    again.run_once()
-    again.run_once()
-    assert [letter.offset for letter in letters(log)][-1] == 2
+    assert set_aside(log, TOPIC, 0) == set(range(5))
+    assert committed(log) == 5
+
+
+def test_a_pause_that_cannot_be_told_is_told_later(
+    log: BrokenDeadLetters, clock: FakeClock
+) -> None:
+    put(log, *["poison"] * 3)
+    loop = a_loop(log, Each(refuse), clock, dead_letters_per_minute_max=0)
+    loop.run_once()
+    log.failures = 1
+    with pytest.raises(TransportError):
+        loop.run_once()
+    assert pauses(log) == []
+    loop.run_once()
+    loop.run_once()
+    assert pauses(log) == [(TOPIC, 0, 0)]
+
+
+def test_garbage_among_the_letters_stops_nobody(log: MemoryLog, clock: FakeClock) -> None:
+    log.append(Topic.DEADLETTER, [Record(0, "", b"\xc1")])
+    mark(log, PAUSED, TOPIC, 0, 7, reason="why", now_ns=1, actor="a")
+    assert pauses(log) == [(TOPIC, 0, 7)]
+
+
+# ------------------------------------------------------------------ handlers that stop early
+
+
+class Careful(Counter):
+    """Handles one record of those it is given."""
+
+    def handle(self, records: Sequence[StoredRecord]) -> Handled:
+        return super().handle(records[:1])
+
+
+def test_only_what_was_handled_is_committed(log: MemoryLog, clock: FakeClock) -> None:
+    """The rest is delivered again: nothing is left out, nothing is told to the group too early."""
+    put(log, "a", "b", "c")
+    put(log, "x", partition=1)
+    handler = Careful()
+    loop = a_loop(log, handler, clock)
+    loop.run_once()
+    loop.run_once()
+    assert committed(log) == 1
+    for _ in range(3):
+        loop.run_once()
+    loop.close()
+    assert handler.kept == {0: ["a", "b", "c"], 1: ["x"]}
+    assert committed(log) == 3
+
+
+# ------------------------------------------------------------------ the group
 
 
 def test_the_group_is_told_once_a_second_and_at_the_end(log: MemoryLog, clock: FakeClock) -> None:

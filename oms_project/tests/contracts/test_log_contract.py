@@ -224,6 +224,23 @@ def test_seek_back_delivers_again(case: LogCase, log: Log, alone: Subscription) 
     assert values(poll_some(alone, 2)) == ["a", "b"]
 
 
+def test_a_paused_partition_delivers_nothing_and_stays_ours(
+    case: LogCase, log: Log, alone: Subscription
+) -> None:
+    """Until it is sought again; the other one goes on."""
+    log.append(case.topic, [record("a"), record("b"), record("c", 1)])
+    alone.seek(0, 0)
+    assert values(poll_some(alone, 2)) == ["a", "b"]
+    alone.pause(0)
+    log.append(case.topic, [record("d")])
+    alone.seek(1, 0)
+    assert values(poll_some(alone, 1)) == ["c"]
+    assert alone.poll(10, 200) == []
+    assert alone.assigned() == frozenset(range(PARTITIONS))
+    alone.seek(0, 1)
+    assert values(poll_some(alone, 2)) == ["b", "d"]
+
+
 def test_seek_of_what_is_not_ours_is_refused(alone: Subscription) -> None:
     with pytest.raises(ValueError, match="not assigned"):
         alone.seek(PARTITIONS, 0)

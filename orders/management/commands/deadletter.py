@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from rich.table import Table
 
+from oms_project.adapters.dead_letters import Pause
 from oms_project.management.terminal import TerminalCommand
 from oms_project.rest import times
 from orders import deadletters, wiring
@@ -14,21 +15,30 @@ from orders.deadletters import Letter, NotPossibleError
 class Command(TerminalCommand):
     help = (
         "Look at records that no consumer could handle; send a command again, or close the case.\n"
-        "A command sent again is decided at today's prices; one that was done is not done twice.\n\n"
+        "A command sent again is decided at today's prices; one that was done is not done twice.\n"
+        "Too many in a minute pause their partition: `resume` lets all of what stands in the log by\n"
+        "now be set aside. Look first: if a deploy is to blame, undo it instead, and restart.\n\n"
         "Examples:\n"
         "  manage.py deadletter list\n"
         "  manage.py deadletter list --all --json\n"
         "  manage.py deadletter show oms.commands/0/1234\n"
         "  manage.py deadletter retry oms.commands/0/1234\n"
-        "  manage.py deadletter drop oms.commands/0/1234 --note 'test record' --yes"
+        "  manage.py deadletter drop oms.commands/0/1234 --note 'test record' --yes\n"
+        "  manage.py deadletter resume\n"
+        "  manage.py deadletter resume oms.commands/0 --by olga --note 'a faulty producer'"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("action", choices=("list", "show", "retry", "drop"))
-        parser.add_argument("id", nargs="?", default="", help="topic/partition/offset of a letter")
+        parser.add_argument("action", choices=("list", "show", "retry", "drop", "resume"))
+        parser.add_argument(
+            "id",
+            nargs="?",
+            default="",
+            help="topic/partition/offset of a letter; resume: topic/partition",
+        )
         parser.add_argument("--all", action="store_true", help="list: also those decided about")
         parser.add_argument("--limit", type=int, default=50, help="list: newest so many")
-        parser.add_argument("--note", default="", help="drop: why")
+        parser.add_argument("--note", default="", help="drop, resume: why")
         parser.add_argument("--by", default="operator", help="who decides, for the record")
         parser.add_argument("--yes", action="store_true", help="do not ask")
         self.add_json(parser)
@@ -36,6 +46,9 @@ class Command(TerminalCommand):
     def handle(self, *, action: str, **options: Any) -> None:
         if action == "list":
             self._list(options)
+            return
+        if action == "resume":
+            self._resume(options)
             return
         if not options["id"]:
             raise CommandError(
@@ -53,9 +66,19 @@ class Command(TerminalCommand):
         if not options["all"]:
             found = [letter for letter in found if letter.state == deadletters.WAITING]
         shown = found[-options["limit"] :]
+        pauses = deadletters.pauses(wiring.log())
         if options["json"]:
-            self.print_json({"waiting": waiting, "letters": [_values(one) for one in shown]})
+            letters = [_values(one) for one in shown]
+            paused = [_paused(one) for one in pauses]
+            self.print_json({"waiting": waiting, "paused": paused, "letters": letters})
             return
+        for pause in pauses:
+            since = times.text(pause.since_ns)[:19]
+            self.console.print(
+                f"[bold red]{_where(pause)} is paused[/] at offset {pause.offset} since {since}:"
+            )
+            self.console.print(f"  {pause.reason}", markup=False)
+            self.console.print(f"  → manage.py deadletter resume {_where(pause)}")
         if not shown:
             self.console.print("[green]No dead letters wait for a decision.")
             return
@@ -96,11 +119,42 @@ class Command(TerminalCommand):
         )  # fmt: skip
         self._done(options, letter, "Closed.", None)
 
+    def _resume(self, options: dict[str, Any]) -> None:
+        log = wiring.log()
+        found = deadletters.pauses(log)
+        if options["id"]:
+            found = [pause for pause in found if _where(pause) == options["id"]]
+        if not found:
+            raise CommandError(f"{options['id'] or 'No partition'}: not paused.")
+        done = []
+        for pause in found:
+            if not (options["yes"] or options["json"]):
+                self.console.print(
+                    f"{_where(pause)} from {pause.offset}: {pause.reason}", markup=False
+                )
+                self._ask("Set aside what cannot be read, however much it is?")
+            end = deadletters.resume(
+                log, pause, note=options["note"], now_ns=wiring.clock().now_ns(),
+                actor=options["by"],
+            )  # fmt: skip
+            done.append(_paused(pause) | {"before": end})
+        if options["json"]:
+            self.print_json({"resumed": done})
+            return
+        for one in done:
+            self.console.print(
+                f"[green]{one['topic']}/{one['partition']} goes on within a second; up to offset "
+                f"{one['before']} there is no limit."
+            )
+
     def _confirm(self, letter: Letter, question: str, options: dict[str, Any]) -> None:
         if options["yes"] or options["json"]:
             return
         self.console.print(f"{letter.id} {letter.error}: {letter.reason}", markup=False)
         self.console.print(deadletters.content(letter), markup=False)
+        self._ask(question)
+
+    def _ask(self, question: str) -> None:
         if input(f"{question} [y/N] ").strip().lower() != "y":
             raise CommandError("Nothing was done.")
 
@@ -117,4 +171,15 @@ def _values(letter: Letter) -> dict[str, Any]:
         "partition": letter.partition, "offset": letter.offset, "key": letter.key,
         "error": letter.error, "reason": letter.reason, "state": letter.state,
         "by": letter.by, "note": letter.note,
+    }  # fmt: skip
+
+
+def _where(pause: Pause) -> str:
+    return f"{pause.topic}/{pause.partition}"
+
+
+def _paused(pause: Pause) -> dict[str, Any]:
+    return {
+        "topic": pause.topic, "partition": pause.partition, "offset": pause.offset,
+        "since": times.text(pause.since_ns), "reason": pause.reason,
     }  # fmt: skip
