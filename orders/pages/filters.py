@@ -3,7 +3,10 @@
 Template builtins (settings.TEMPLATES): `{{ order.price|num:places }}`.
 """
 
+from collections.abc import Mapping
+
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -48,6 +51,14 @@ def _number(text: str | None, places: int, *, signed: bool) -> SafeString | str:
     if zeros:
         return format_html('{}<span class="z">{}</span>', bright, zeros)
     return format_html("{}", bright)
+
+
+@register.simple_tag
+def trade_url(account: Mapping[str, str] | None, symbol: str) -> str:
+    """The trading page of *symbol* on that account: every link carries the account it is about."""
+    if not account:
+        return reverse("market", args=[symbol])
+    return reverse("trade", args=[account["account_id"], symbol])
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
@@ -23,8 +24,9 @@ ROWS_MAX = 50
 PAGE_ROWS = 50
 OPEN_STATUSES = "NEW,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL"
 CLOSED_STATUSES = "FILLED,CANCELED,EXPIRED,REJECTED"
-FILTERS = ("symbol", "status", "side", "from", "to", "client_order_id")
+FILTERS = ("account", "symbol", "status", "side", "from", "to", "client_order_id")
 DRAFT = {"side": "buy", "type": "limit", "time_in_force": "gtc", "quantity": "", "price": ""}
+FIRST_SYMBOL = "BTC-USD"
 View = Callable[..., HttpResponse]
 
 
@@ -34,6 +36,8 @@ class Pages:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.home = _page(self._home)
+        self.market = _page(self._market)
+        self.account = _page(self._account)
         self.trade = _page(self._trade)
         self.submit = login_required(require_POST(_uncached(self._submit)))
         self.orders = _page(self._orders)
@@ -49,23 +53,46 @@ class Pages:
         return view(request)
 
     # ------------------------------------------------------------------ trading
+    # Which account is traded on stands in the address, nowhere else: no session, no other tab and
+    # no link can change it behind somebody's back.
     def _home(self, request: HttpRequest) -> HttpResponse:
-        tradable = [one for one in self._desk.instruments() if one["state"] == "TRADING"]
-        listed = tradable or list(self._desk.instruments())
-        if not listed:
-            return render(request, "trade/nothing.html", self._frame(request), status=503)
-        known = {one["symbol"] for one in listed}
-        last = request.session.get("symbol")
-        first = "BTC-USD" if "BTC-USD" in known else listed[0]["symbol"]
-        return self._trade(request, last if last in known else first)
+        return self._to_market(request, self._first_symbol())
 
-    def _trade(self, request: HttpRequest, symbol: str) -> HttpResponse:
+    def _account(self, request: HttpRequest, account_id: str) -> HttpResponse:
+        symbol = self._first_symbol()
+        return redirect("trade", account_id, symbol) if symbol else self._nothing(request)
+
+    def _market(self, request: HttpRequest, symbol: str) -> HttpResponse:
+        return self._to_market(request, symbol)
+
+    def _to_market(self, request: HttpRequest, symbol: str) -> HttpResponse:
+        """Go to *symbol* on the user's first account; without one, show prices only."""
+        if not symbol:
+            return self._nothing(request)
+        accounts = self._desk.accounts(request)
+        if not accounts:
+            return self._terminal(request, None, symbol, DRAFT, {})
+        query = request.META.get("QUERY_STRING", "")
+        address = reverse("trade", args=[accounts[0]["account_id"], symbol])
+        return redirect(f"{address}?{query}" if query else address)
+
+    def _first_symbol(self) -> str:
+        listed = list(self._desk.instruments())
+        tradable = [one["symbol"] for one in listed if one["state"] == "TRADING"]
+        known = tradable or [one["symbol"] for one in listed]
+        return FIRST_SYMBOL if FIRST_SYMBOL in known else (known or [""])[0]
+
+    def _nothing(self, request: HttpRequest) -> HttpResponse:
+        return render(request, "trade/nothing.html", self._frame(request), status=503)
+
+    def _trade(self, request: HttpRequest, account_id: str, symbol: str) -> HttpResponse:
         draft = {name: request.GET.get(name, default)[:40] for name, default in DRAFT.items()}
-        return self._terminal(request, symbol, draft, {})
+        return self._terminal(request, account_id, symbol, draft, {})
 
     def _terminal(
         self,
         request: HttpRequest,
+        account_id: str | None,
         symbol: str,
         draft: dict[str, str],
         errors: dict[str, str],
@@ -76,10 +103,10 @@ class Pages:
         instrument = instruments.get(symbol)
         if instrument is None:
             raise Http404
-        if request.session.get("symbol") != symbol:
-            request.session["symbol"] = symbol
-        frame = self._frame(request)
+        frame = self._frame(request, account_id)
         account = frame["account"]
+        if account_id and account is None:
+            raise Http404
         places = shapes.places(instruments)
         ticker = desk.ticker(symbol) or {}
         context = {
@@ -126,10 +153,10 @@ class Pages:
             "may_trade": account["role"] == "trader",
         }
 
-    def _submit(self, request: HttpRequest, symbol: str) -> HttpResponse:
+    def _submit(self, request: HttpRequest, account_id: str, symbol: str) -> HttpResponse:
         """The ticket without scripts: the form's key makes a second press harmless."""
         draft = {name: request.POST.get(name, "").strip() for name in DRAFT}
-        body = {"account_id": request.POST.get("account_id", ""), "symbol": symbol, **draft}
+        body = {"account_id": account_id, "symbol": symbol, **draft}
         if draft["type"] == "market":
             del body["price"]
             if draft["time_in_force"] == "gtc":
@@ -139,7 +166,8 @@ class Pages:
         if answer.status < 300:
             return redirect("order", answer.body["order_id"])
         retry = key if answer.status >= 500 else ""
-        return self._terminal(request, symbol, draft, shapes.field_errors(answer.body), retry)
+        errors = shapes.field_errors(answer.body)
+        return self._terminal(request, account_id, symbol, draft, errors, retry)
 
     def _cancel(self, request: HttpRequest, order_id: str) -> HttpResponse:
         key = request.POST.get("idempotency_key", "") or self._desk.new_key()
@@ -152,7 +180,9 @@ class Pages:
 
     # ------------------------------------------------------------------ orders
     def _orders(self, request: HttpRequest) -> HttpResponse:
-        frame = self._frame(request)
+        accounts = self._desk.accounts(request)
+        wanted = request.GET.get("account") or (accounts[0]["account_id"] if accounts else None)
+        frame = self._frame(request, wanted)
         filters = {name: request.GET.get(name, "").strip()[:64] for name in FILTERS}
         found: Value = {"orders": [], "next_cursor": None}
         problem = ""
@@ -186,16 +216,14 @@ class Pages:
             raise Http404
         instruments = {one["symbol"]: one for one in self._desk.instruments()}
         places = shapes.places(instruments)
-        frame = self._frame(request)
-        mine = [one for one in frame["accounts"] if one["account_id"] == order["account_id"]]
+        frame = self._frame(request, order["account_id"])
         context = {
             **frame,
             "page": "order",
-            "account": mine[0] if mine else frame["account"],
             "order": shapes.placed([order], places)[0],
             "fills": shapes.placed(self._desk.order_fills(request, order_id), places),
             "events": shapes.told(self._desk.events(request, order_id), order),
-            "may_trade": bool(mine) and mine[0]["role"] == "trader",
+            "may_trade": bool(frame["account"]) and frame["account"]["role"] == "trader",
             "key": self._desk.new_key(),
             "problem": request.session.pop("problem", ""),
             "boot": {"account": order["account_id"], "order_id": order_id},
@@ -203,15 +231,11 @@ class Pages:
         part = "orders/order_body.html" if getattr(request, "htmx", None) else "orders/order.html"
         return render(request, part, context)
 
-    def _frame(self, request: HttpRequest) -> dict[str, Any]:
-        """What every page's head needs: the accounts, and which one is looked at."""
+    def _frame(self, request: HttpRequest, account_id: str | None = None) -> dict[str, Any]:
+        """What every page's head needs: the accounts, and which one the page is about."""
         accounts = list(self._desk.accounts(request))
-        wanted = request.GET.get("account") or request.session.get("account_id")
-        chosen = [one for one in accounts if one["account_id"] == wanted] or accounts[:1]
-        account = chosen[0] if chosen else None
-        if account and request.GET.get("account"):
-            request.session["account_id"] = account["account_id"]
-        return {"accounts": accounts, "account": account}
+        chosen = [one for one in accounts if one["account_id"] == account_id]
+        return {"accounts": accounts, "account": chosen[0] if chosen else None}
 
 
 def _page(view: View) -> View:

@@ -177,7 +177,7 @@ export class Blotter {
     const way = sign(position.quantity) > 0 ? "sell" : "buy";
     const quantity = sign(position.quantity) > 0 ? position.quantity : neg(position.quantity);
     if (symbol !== this.store.symbol) {
-      location.assign(`/trade/${symbol}/?side=${way}&type=market&quantity=${quantity}#ticket`);
+      location.assign(`../${symbol}/?side=${way}&type=market&quantity=${quantity}#ticket`);
       return;
     }
     this.ticket.fill({ side: way, type: "market", quantity });

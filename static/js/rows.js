@@ -20,7 +20,7 @@ function side(order) {
 }
 
 function symbol(name) {
-  return h("td", {}, h("a", { href: `/trade/${name}/` }, name));
+  return h("td", {}, h("a", { href: `../${name}/` }, name));
 }
 
 function kind(order) {

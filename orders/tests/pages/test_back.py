@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from orders.tests.pages.conftest import Watched
+from orders.tests.pages.mock_desk import ACCOUNT, OTHER
 from orders.tests.pages.test_browser import place
 
 pytestmark = pytest.mark.browser
@@ -93,3 +94,20 @@ def test_no_cache_keeps_a_private_page(watched: Watched, path: str) -> None:
     assert "no-store" in answer.headers["cache-control"]
     if path != "/login/":
         assert "HX-Request" in answer.headers["vary"]
+
+
+def test_two_tabs_keep_their_accounts(watched: Watched) -> None:
+    """What one tab looks at changes nothing in the other: each says its account in its address."""
+    page = watched.trade()
+    other = page.context.new_page()
+    other.goto(f"{watched.base}/a/{OTHER}/trade/BTC-USD/")
+    expect(other.locator("#account-menu .menu-value")).to_have_text("Research")
+    page.click("#symbol-menu summary")
+    page.click("#symbol-list a:has-text('ETH-USD')")
+    page.wait_for_selector("#trade[data-ready=yes]")
+    expect(page.locator("#account-menu .menu-value")).to_have_text("Main desk")
+    assert f"/a/{ACCOUNT}/trade/ETH-USD/" in page.url
+    with page.expect_request("**/api/orders") as sent:
+        place(page, side="buy", kind="limit", quantity="0.11", price="2000")
+    assert sent.value.post_data_json["account_id"] == ACCOUNT
+    assert watched.found() == []

@@ -12,7 +12,14 @@ from orders.tests.pages.mock_desk import OTHER
 
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
-PAGES = ("/", "/trade/HALT-USD/", f"/?account={OTHER}", "/orders/", "/nowhere/", "/forbidden/")
+PAGES = (
+    "/",
+    "/trade/HALT-USD/",
+    f"/a/{OTHER}/trade/BTC-USD/",
+    "/orders/",
+    "/nowhere/",
+    "/forbidden/",
+)
 SERIOUS = """async () => {
   const found = await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]});
   return found.violations

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from oms_project.kernel.words import Role
@@ -61,7 +62,7 @@ def test_trading_page_shows_prices_and_own_orders(desk: Desk) -> None:
     desk.world.order(desk.mine, filled=4)
     desk.world.order(desk.theirs, client_order_id="not-mine", lots=777)
     publish("BTC-USD", 2_000_000, 2_000_100)
-    page = desk.page("/trade/BTC-USD/")
+    page = desk.page(f"/a/{desk.mine}/trade/BTC-USD/")
     shown = text(page)
     assert "20000.00" in shown
     assert "Spread 1.00" in shown
@@ -70,25 +71,43 @@ def test_trading_page_shows_prices_and_own_orders(desk: Desk) -> None:
     assert page.count('data-cancel="') == 1
 
 
-def test_account_is_switched_and_remembered(desk: Desk) -> None:
-    """An account that is not one's own is not switched to; a viewer has no ticket."""
-    assert "Order ticket" in desk.page("/trade/BTC-USD/")
-    assert 'id="ticket-form"' in desk.page(f"/?account={desk.theirs}")
-    page = desk.page(f"/?account={desk.seen}")
+def test_account_stands_in_the_address(desk: Desk) -> None:
+    """Nothing else chooses it: not a link with a parameter, not what was looked at before."""
+    for path in ("/", f"/?account={desk.seen}", f"/a/{desk.mine}/"):
+        answer = desk.client.get(path)
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith(f"/a/{desk.mine}/trade/BTC-USD/"), path
+    page = desk.page(f"/a/{desk.seen}/trade/BTC-USD/")
     assert "View only" in page
     assert 'id="ticket-form"' not in page
-    assert "View only" in desk.page("/")
+    assert f'"account": "{desk.seen}"' in page
+    assert f"/a/{desk.mine}/trade/BTC-USD/" in page, "the menu leads to the other one"
+    mine = desk.page(f"/a/{desk.mine}/trade/BTC-USD/?account={desk.seen}")
+    assert f'action="/a/{desk.mine}/trade/BTC-USD/orders/"' in mine
+    assert f'"account": "{desk.mine}"' in mine
+    assert desk.client.get(f"/a/{desk.theirs}/trade/BTC-USD/").status_code == 404
+
+
+def test_looking_at_pages_writes_no_session(desk: Desk) -> None:
+    """A session that is saved at each look would never grow old."""
+    key = desk.client.session.session_key
+    before = Session.objects.get(pk=key)
+    for symbol in ("BTC-USD", "ETH-USD"):
+        desk.page(f"/a/{desk.mine}/trade/{symbol}/")
+    desk.page(f"/orders/?account={desk.seen}")
+    after = Session.objects.get(pk=key)
+    assert (after.session_data, after.expire_date) == (before.session_data, before.expire_date)
 
 
 def test_halted_symbol_has_no_ticket(desk: Desk) -> None:
-    page = desk.page("/trade/HALT-USD/")
+    page = desk.page(f"/a/{desk.mine}/trade/HALT-USD/")
     assert "HALT-USD is halted" in page
     assert 'id="ticket-form"' not in page
 
 
 def test_unknown_symbol_and_foreign_order_are_not_found(desk: Desk) -> None:
     foreign = desk.world.order(desk.theirs)
-    for path in ("/trade/NOPE-USD/", f"/orders/{foreign}/", f"/orders/{new_id()}/"):
+    for path in (f"/a/{desk.mine}/trade/NOPE-USD/", f"/orders/{foreign}/", f"/orders/{new_id()}/"):
         assert "Nothing here" in desk.page(path, 404)
 
 
@@ -123,7 +142,7 @@ def test_orders_are_filtered_and_paged(desk: Desk) -> None:
     eth = desk.world.order(desk.mine, symbol="ETH-USD", client_order_id="eth")
     first = desk.page("/orders/")
     assert first.count("<tr>") == 50 + 1
-    more = re.search(r'href="(\?cursor=[^"]+)"', first)
+    more = re.search(r'href="(\?[^"]*cursor=[^"]+)"', first)
     assert more
     rest = desk.page("/orders/" + more[1].replace("&amp;", "&"))
     assert "c-3<" in rest.replace("\n", "")
@@ -141,24 +160,24 @@ def test_filters_that_cannot_be_read_are_told(desk: Desk, query: str) -> None:
 
 
 def test_form_order_is_durable_and_its_key_makes_it_once(desk: Desk) -> None:
-    token = desk.token(desk.page("/trade/BTC-USD/"))
-    form = {**FORM, "account_id": desk.mine, "idempotency_key": new_id()}
+    token = desk.token(desk.page(f"/a/{desk.mine}/trade/BTC-USD/"))
+    form = {**FORM, "idempotency_key": new_id()}
     form["csrfmiddlewaretoken"] = token
-    answers = [desk.client.post("/trade/BTC-USD/orders/", form) for _ in range(2)]
+    answers = [desk.client.post(f"/a/{desk.mine}/trade/BTC-USD/orders/", form) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [302, 302], answers[0].content
     targets = {answer.headers["Location"] for answer in answers}
     assert len(targets) == 1
     assert "Accepted, not decided yet" in desk.page(targets.pop())
-    changed = desk.client.post("/trade/BTC-USD/orders/", {**form, "quantity": "0.6"})
+    changed = desk.client.post(f"/a/{desk.mine}/trade/BTC-USD/orders/", {**form, "quantity": "0.6"})
     assert changed.status_code == 422
     assert form["idempotency_key"] not in changed.content.decode(), "the next try is another order"
 
 
 def test_form_refusals_stand_on_their_fields(desk: Desk) -> None:
-    token = desk.token(desk.page("/trade/BTC-USD/"))
-    form = {**FORM, "account_id": desk.mine, "csrfmiddlewaretoken": token}
+    token = desk.token(desk.page(f"/a/{desk.mine}/trade/BTC-USD/"))
+    form = {**FORM, "csrfmiddlewaretoken": token}
     form |= {"idempotency_key": new_id(), "price": "20000.001", "quantity": ""}
-    answer = desk.client.post("/trade/BTC-USD/orders/", form)
+    answer = desk.client.post(f"/a/{desk.mine}/trade/BTC-USD/orders/", form)
     assert answer.status_code == 422
     page = answer.content.decode()
     price = re.search(r'id="price-error"[^>]*>([^<]*)<', page)
@@ -172,13 +191,14 @@ def test_form_refusals_stand_on_their_fields(desk: Desk) -> None:
 
 def test_form_needs_our_own_page(desk: Desk) -> None:
     """Without the token nothing is written; on somebody else's account neither."""
-    form = {**FORM, "account_id": desk.mine, "idempotency_key": new_id()}
-    assert desk.client.post("/trade/BTC-USD/orders/", form).status_code == 403
-    form["csrfmiddlewaretoken"] = desk.token(desk.page("/trade/BTC-USD/"))
+    form = {**FORM, "idempotency_key": new_id()}
+    assert desk.client.post(f"/a/{desk.mine}/trade/BTC-USD/orders/", form).status_code == 403
+    form["csrfmiddlewaretoken"] = desk.token(desk.page(f"/a/{desk.mine}/trade/BTC-USD/"))
     end = wiring.log().end_offset("oms.commands", 0), wiring.log().end_offset("oms.commands", 1)
-    for account_id in (desk.theirs, desk.seen, "nonsense"):
-        answer = desk.client.post("/trade/BTC-USD/orders/", {**form, "account_id": account_id})
-        assert answer.status_code == 422
+    for account_id, status in ((desk.theirs, 404), (desk.seen, 422), ("nonsense", 404)):
+        hostile = {**form, "account_id": desk.mine}
+        answer = desk.client.post(f"/a/{account_id}/trade/BTC-USD/orders/", hostile)
+        assert answer.status_code == status
     after = wiring.log().end_offset("oms.commands", 0), wiring.log().end_offset("oms.commands", 1)
     assert after == end
 
