@@ -88,6 +88,7 @@ TABLE: Final = (
     Code("duplicate_client_order_id", 409, "The client_order_id was used before"),
     Code("invalid_state_transition", 409, "The order's state does not allow it"),
     Code("trading_halted", 409, "Trading is halted", retryable=True),
+    Code("snapshot_required", 409, "The events from there on cannot be given"),
     Code("version_conflict", 412, "The order has another version"),
     Code("rate_limited", 429, "Too many requests", retryable=True),
     # Our own fault.

@@ -30,6 +30,8 @@ KEEP_ALIVE_S: Final = 15
 """A connection may be silent for that long between two requests. Longer than a proxy's own limit."""
 DRAIN_S: Final = 5
 FRAME_BYTES_MAX: Final = 64 * 1024
+STUCK_S: Final = 15.0
+"""Longer than a socket's own patience (rest/feed.py: SEND_S), which ends with a code."""
 ADDRESS_SHARE: Final = 2
 """One address gets at most the connections by this: the others' half is never hers."""
 DESCRIPTORS_SPARE: Final = 256
@@ -130,7 +132,31 @@ class Http(HttpToolsProtocol):
 
 
 class Sockets(WebSocketsSansIOProtocol):
-    """A websocket. Text that is no UTF-8 is the client's fault (1007) and no line in our log."""
+    """A websocket. Text that is no UTF-8 is the client's fault (1007) and no line in our log.
+
+    A client that takes nothing for STUCK_S is cut: a polite close would wait behind those bytes.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stuck: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck = self.loop.call_later(STUCK_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unstick()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unstick()
+        super().connection_lost(exc)
+
+    def _unstick(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not self.close_sent:
@@ -163,6 +189,7 @@ def config(
         proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies),
         timeout_keep_alive=keep_alive_s, timeout_graceful_shutdown=drain_s,
         ws_max_size=FRAME_BYTES_MAX, ws_per_message_deflate=False,
+        ws_ping_interval=None,  # the heartbeat is the application's (rest/feed.py)
     )  # fmt: skip
 
 

@@ -21,9 +21,11 @@ from oms_project import metrics
 from oms_project.access import principal as access
 from oms_project.access.errors import AccessError
 from oms_project.access.principal import Principal
+from oms_project.adapters.clock import NS_PER_MS, SystemClock
 from oms_project.kernel.errors import TransportError
 from oms_project.rest.door import App, Message, Receive, Scope, Send, served, with_plain_cookies
 from oms_project.rest.strict_json import headers_of
+from oms_project.rest.turns import Turns
 
 UNAUTHENTICATED: Final = 4401
 FORBIDDEN: Final = 4403
@@ -34,6 +36,9 @@ OVERLOADED: Final = 1013
 SOCKETS_PER_USER_MAX: Final = 32
 SWEEP_S: Final = 2.0
 """How often everybody is looked up again; with the principal's cache this stays below 5 s."""
+READS_AT_ONCE: Final = 2
+"""Of all sockets; at most one of a user's. The other threads are for everybody else's work."""
+REST_OVER_NS: Final = 5 * NS_PER_MS
 PROTOCOL: Final = "oms.v1"
 BEARER: Final = "bearer."
 
@@ -49,7 +54,12 @@ class RefusedError(Exception):
 
 
 class Seat:
-    """One open socket. principal: replaced when rights change; gone: set when it must close."""
+    """One open socket. principal: replaced when rights change; gone: set when it must close.
+
+    reads: whose turn it is to read for its socket; given with the seat.
+    """
+
+    reads: Turns
 
     def __init__(self, principal: Principal, look_up: Callable[[], Principal], key: str) -> None:
         self.principal = principal
@@ -64,6 +74,10 @@ class Seats:
     def __init__(self) -> None:
         self._by_key: dict[str, set[Seat]] = defaultdict(set)
         self._per_user: Counter[str] = Counter()
+        self.reads = Turns(
+            SystemClock(), slots=READS_AT_ONCE, per_key=1, waiting_max=2 * SOCKETS_PER_USER_MAX,
+            rest_over_ns=REST_OVER_NS,
+        )  # fmt: skip
 
     def take(self, seat: Seat) -> None:
         """Give a socket its seat.
@@ -74,6 +88,7 @@ class Seats:
         user_id = seat.principal.user_id
         if self._per_user[user_id] >= SOCKETS_PER_USER_MAX:
             raise RefusedError(TOO_MANY)
+        seat.reads = self.reads
         self._per_user[user_id] += 1
         self._by_key[seat.key].add(seat)
 
@@ -187,9 +202,9 @@ def _our_origin(headers: dict[bytes, bytes]) -> bool:
 
 
 def _chosen(scope: Scope) -> str | None:
-    """Return the sub-protocol to answer with: a browser needs one of those it offered."""
-    offered = scope.get("subprotocols", ())
-    return PROTOCOL if PROTOCOL in offered else next(iter(offered), None)
+    """Return the sub-protocol to answer with: ours or none. An answer's header may be logged, so
+    a token is never sent back; a browser, which needs one of those it offered, offers both."""
+    return PROTOCOL if PROTOCOL in scope.get("subprotocols", ()) else None
 
 
 def _label(path: str) -> str:

@@ -204,10 +204,6 @@ class Queries:
             seq = before  # never quiet: begin with the events of the last look
         return seq, value, rows[:SNAPSHOT_ORDERS_MAX]
 
-    def stories(self, account_id: str, from_seq: int, limit: int) -> list[Story]:
-        """Return chunks with events from *from_seq* on, decoded."""
-        return [open_chunk(chunk) for chunk in self.store.chunks(account_id, from_seq, limit)]
-
 
 def units_of(symbol: str) -> Units:
     """Return the instrument's arithmetic.

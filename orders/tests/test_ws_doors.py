@@ -12,10 +12,10 @@ from django.test import Client
 
 from oms_project.access import principal
 from oms_project.access.models import Membership
-from oms_project.rest import sockets
+from oms_project.rest import feed, sockets
 from orders.tests.room import HOST, ORIGIN, WAIT_S, Room, a_room, another_account
 from orders.tests.world import new_id
-from orders.ws import orders as feed
+from orders.ws import orders as orders_feed
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
 
@@ -28,10 +28,11 @@ async def room(transactional_db: None) -> AsyncIterator[Room]:
 
 # ------------------------------------------------------------------ who may listen
 async def test_a_token_as_sub_protocol(room: Room) -> None:
-    """The answer names a protocol the client offered, and not the token if it need not."""
+    """The answer names our protocol or none: never the token, never what is not ours."""
     assert (await room.socket()).protocol == "oms.v1"
-    only = f"bearer.{room.token}"
-    assert (await room.socket(subprotocols=[only])).protocol == only
+    token = f"bearer.{room.token}"
+    for offered in ([token], [token, "evil"], ["evil", token]):
+        assert (await room.socket(subprotocols=offered)).protocol is None
 
 
 async def test_a_token_as_header(room: Room) -> None:
@@ -153,7 +154,7 @@ async def test_too_many_messages(room: Room, monkeypatch: Any) -> None:
 
 async def test_too_many_subscriptions(room: Room, monkeypatch: Any) -> None:
     """Of different accounts; the same one again is not another."""
-    monkeypatch.setattr(feed, "SUBSCRIPTIONS_MAX", 1)
+    monkeypatch.setattr(orders_feed, "SUBSCRIPTIONS_MAX", 1)
     second = await another_account(room)
     found = await room.socket()
     await found.subscribe(room.account)
@@ -167,7 +168,7 @@ async def test_silence(room: Room, monkeypatch: Any) -> None:
     """Pinged, then closed with 4408."""
     monkeypatch.setattr(feed, "PING_NS", 1)
     monkeypatch.setattr(feed, "SILENCE_NS_MAX", 200_000_000)
-    monkeypatch.setattr(feed, "POLL_S", 0.02)
+    monkeypatch.setattr(orders_feed, "POLL_S", 0.02)
     found = await room.socket()
     assert (await found.hear("ping"))["at"].endswith("Z")
     assert await found.closed() == sockets.HEARTBEAT_LOST

@@ -1,5 +1,6 @@
 """/ws/orders: the snapshot, gap-free events, and resuming."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 from asgiref.sync import sync_to_async
 
+from oms_project.kernel.errors import TransportError
 from orders import wiring
 from orders.domain import events as e
 from orders.tests.room import Room, a_room, another_account
@@ -162,3 +164,52 @@ async def test_unsubscribe(room: Room) -> None:
     await sync_to_async(room.world.tell)(second, routed())
     await room.push()
     assert (await found.hear("event"))["account_id"] == second
+
+
+async def test_slices(room: Room, monkeypatch: Any) -> None:
+    """However small the slices, and wherever they cut a batch: each event once, in order."""
+    monkeypatch.setattr(stream, "SLICE_BYTES", 1)
+    found = await room.socket()
+    await found.subscribe(room.account)
+    await found.hear("snapshot")
+    orders = [routed() for _ in range(7)]
+    await room.tell(*orders)
+    await room.tell(*(accepted(order) for order in orders))
+    await room.push()
+    events = [await found.hear("event") for _ in range(14)]
+    assert [event["seq"] for event in events] == list(range(1, 15))
+    assert [event["order"]["status"] for event in events] == ["NEW"] * 7 + ["ACCEPTED"] * 7
+
+
+async def test_a_slice_holds_what_it_says(room: Room) -> None:
+    """What one socket holds is bounded in bytes, not in events."""
+    await room.tell(*(routed() for _ in range(500)))
+    one = stream.Stream(wiring.read_side(), room.account)
+    await sync_to_async(one.open)(1, None)
+    frames = await sync_to_async(one.news)()
+    assert 0 < len(frames) < 500
+    assert sum(map(len, frames)) < stream.SLICE_BYTES + max(map(len, frames))
+
+
+async def test_an_error_behind_what_was_made_loses_nothing(room: Room, monkeypatch: Any) -> None:
+    """An instrument that is not known yet stops a stream before its event, not before others."""
+    await room.tell(routed(), routed())
+    one = stream.Stream(wiring.read_side(), room.account)
+    await sync_to_async(one.open)(1, None)
+    shown = stream.shown_event
+    calls = 0
+
+    def show(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls in (2, 3):
+            raise TransportError("instruments", "away")
+        return shown(*args)
+
+    monkeypatch.setattr(stream, "shown_event", show)
+    told = await sync_to_async(one.news)()
+    with pytest.raises(TransportError):
+        await sync_to_async(one.news)()
+    told += await sync_to_async(one.news)()
+    assert [json.loads(frame)["seq"] for frame in told] == [1, 2]
+    assert all(json.loads(frame)["order"] for frame in told)

@@ -9,15 +9,17 @@ import msgspec
 
 from oms_project.kernel.ports import OrderRow
 from oms_project.kernel.words import CLOSED
+from oms_project.rest.feed import SLICE_BYTES
 from orders.domain import events as e
 from orders.projector import Fold
-from orders.queries import Queries, Story, shown_event, shown_order
+from orders.queries import Queries, Story, open_chunk, shown_event, shown_order
 
-CHUNKS_AT_ONCE: Final = 20
+CHUNKS_AT_ONCE: Final = 8
+"""Read at once; opened one by one, until a slice is full."""
 RESUME_EVENTS_MAX: Final = 100_000
 """Somebody further behind starts anew: a snapshot is cheaper for both."""
-ROWS_MAX: Final = 5_000
-"""Orders a stream remembers; more are looked up again when something happens to them."""
+ROWS_MAX: Final = 1_000
+"""Orders a stream remembers (about 1 kB each); more are looked up again when they change."""
 CHANNEL: Final = "orders"
 
 _encode = msgspec.json.Encoder().encode
@@ -37,23 +39,31 @@ class Stream:
         self._reader = reader
         self._fold = Fold()
 
-    def begin(self) -> list[Frame]:
-        """Return the frames that open a stream from now on: subscribed, then the snapshot."""
+    def open(self, from_seq: int | None, asked_id: str | int | None) -> list[Frame]:
+        """Return the frames that open the stream at *from_seq*, or with a snapshot of now.
+
+        Raises:
+            TooOldError: *from_seq* is too far behind, or ahead of everything there is.
+        """
+        if from_seq is None:
+            return self._begin(asked_id)
+        return self._resume(from_seq, asked_id)
+
+    def _subscribed(self, seq: int, asked_id: str | int | None) -> dict[str, Any]:
+        head = {"channel": CHANNEL, "account_id": self.account_id, "seq": seq}
+        return head if asked_id is None else {**head, "id": asked_id}
+
+    def _begin(self, asked_id: str | int | None) -> list[Frame]:
         seq, value, rows = self._reader.snapshot(self.account_id)
         self.next_seq = seq + 1
-        self._fold.fresh = {row.order_id: row for row in rows}
-        head = {"channel": CHANNEL, "account_id": self.account_id, "seq": seq}
+        self._fold.fresh = {row.order_id: row for row in rows[:ROWS_MAX]}
+        head = self._subscribed(seq, None)
         return [
-            _text({"op": "subscribed", **head}),
+            _text({"op": "subscribed", **self._subscribed(seq, asked_id)}),
             _text({"op": "snapshot", **head, **value}),
         ]
 
-    def resume(self, from_seq: int) -> list[Frame]:
-        """Return the frame that opens a stream whose first event is *from_seq*.
-
-        Raises:
-            TooOldError: it is too far behind, or ahead of everything there is.
-        """
+    def _resume(self, from_seq: int, asked_id: str | int | None) -> list[Frame]:
         last_seq = self._reader.store.last_seq(self.account_id)
         if not last_seq + 1 - RESUME_EVENTS_MAX <= from_seq <= last_seq + 1:
             raise TooOldError
@@ -62,39 +72,47 @@ class Stream:
             if not found or found[0].first_seq > from_seq:
                 raise TooOldError
         self.next_seq = from_seq
-        head = {"channel": CHANNEL, "account_id": self.account_id, "seq": from_seq - 1}
-        return [_text({"op": "subscribed", **head})]
+        return [_text({"op": "subscribed", **self._subscribed(from_seq - 1, asked_id)})]
 
     def news(self) -> list[Frame]:
-        """Return the frames of what is stored behind the last one; [] if there is nothing yet.
+        """Return the frames of what is stored behind the last one, a slice of SLICE_BYTES at a time.
+
+        [] if there is nothing yet. What was returned is told: an error behind it comes next time.
 
         Raises:
             TooOldError: events in between are gone.
         """
         frames: list[Frame] = []
-        for story in self._reader.stories(self.account_id, self.next_seq, CHUNKS_AT_ONCE):
-            if story.first_seq > self.next_seq:
-                raise TooOldError
-            frames += self._frames(story)
-            self.next_seq = story.last_seq + 1
+        left = SLICE_BYTES
+        try:
+            for chunk in self._reader.store.chunks(self.account_id, self.next_seq, CHUNKS_AT_ONCE):
+                if chunk.first_seq > self.next_seq:
+                    raise TooOldError
+                story = open_chunk(chunk)
+                while left > 0 and self.next_seq <= story.last_seq:
+                    frames.append(self._frame(story, self.next_seq))
+                    self.next_seq += 1
+                    left -= len(frames[-1])
+                if left <= 0:
+                    break
+        except Exception:
+            if not frames:
+                raise
         return frames
 
-    def _frames(self, story: Story) -> list[Frame]:
-        frames = []
-        for index in range(self.next_seq - story.first_seq, len(story.batch.events)):
-            seq = story.first_seq + index
-            frame: dict[str, Any] = {
-                "op": "event",
-                "channel": CHANNEL,
-                "account_id": self.account_id,
-                "seq": seq,
-                "event": shown_event(story.batch, index),
-            }
-            row = self._order_after(story.batch, story.batch.events[index], seq)
-            if row is not None:
-                frame["order"] = shown_order(row)
-            frames.append(_text(frame))
-        return frames
+    def _frame(self, story: Story, seq: int) -> Frame:
+        index = seq - story.first_seq
+        frame: dict[str, Any] = {
+            "op": "event",
+            "channel": CHANNEL,
+            "account_id": self.account_id,
+            "seq": seq,
+            "event": shown_event(story.batch, index),
+        }
+        row = self._order_after(story.batch, story.batch.events[index], seq)
+        if row is not None:
+            frame["order"] = shown_order(row)
+        return _text(frame)
 
     # -------------------------------------------------------------- the order an event is about
     def _order_after(self, batch: e.EventBatch, event: e.Event, seq: int) -> OrderRow | None:
@@ -124,7 +142,7 @@ class Stream:
     def _remember(self, row: OrderRow) -> None:
         rows = self._fold.fresh
         if len(rows) >= ROWS_MAX:
-            rows.clear()
+            del rows[next(iter(rows))]
         if row.status in CLOSED:
             rows.pop(row.order_id, None)
         else:
