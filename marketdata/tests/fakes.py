@@ -29,6 +29,10 @@ class BreakableLog(MemoryLog):
         self._check_wire()
         return super().end_offset(topic, partition)
 
+    def end_offsets(self, topic: str) -> list[int]:
+        self._check_wire()
+        return super().end_offsets(topic)
+
     def _check_wire(self) -> None:
         if self.breaks is not None:
             raise self.breaks

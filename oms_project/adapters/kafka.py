@@ -61,6 +61,7 @@ class KafkaLog:
         self._lock = threading.Lock()
         self._producer: KafkaProducer | None = None
         self._readers = _Readers(brokers, self._options, role)
+        self._ends = _Ends(brokers, self._options, role)
 
     def append(self, topic: str, records: Sequence[Record]) -> list[int]:
         for record in records:
@@ -100,6 +101,9 @@ class KafkaLog:
     def end_offset(self, topic: str, partition: int) -> int:
         return self._reader(topic, partition).end_offset()
 
+    def end_offsets(self, topic: str) -> list[int]:
+        return self._ends.of(topic, self.partitions)
+
     def first_offset(self, topic: str, partition: int) -> int:
         return self._reader(topic, partition).first_offset()
 
@@ -115,6 +119,7 @@ class KafkaLog:
         if producer is not None:
             _close(producer)
         self._readers.close()
+        self._ends.close()
 
     def _reader(self, topic: str, partition: int) -> "_Reader":
         self._check(partition)
@@ -285,3 +290,31 @@ class _Readers:
             # would wait behind a fetch that waits for records.
             **{**READING, "fetch_max_wait_ms": READ_WAIT_MS},
         )
+
+
+class _Ends:
+    """Where all partitions of a topic end: one client for all of them, one request a broker."""
+
+    def __init__(self, brokers: tuple[str, ...], options: KafkaOptions, role: str) -> None:
+        self._brokers = brokers
+        self._options = options
+        self._role = role
+        self._turn = _Turn()
+        self._consumer: KafkaConsumer | None = None
+
+    def of(self, topic: str, partitions: int) -> list[int]:
+        with self._turn.take():
+            if self._consumer is None:
+                self._consumer = connect(
+                    KafkaConsumer, self._brokers, self._options, client_id=f"{self._role}-ends",
+                    group_id=None, **READING,
+                )  # fmt: skip
+            every = [TopicPartition(topic, number) for number in range(partitions)]
+            found = self._consumer.end_offsets(every, timeout_ms=READ_MS_MAX)
+            return [int(found[one]) for one in every]
+
+    def close(self) -> None:
+        with self._turn.lock, translated():
+            if self._consumer is not None:
+                self._consumer.close(autocommit=False, timeout_ms=BLOCK_MS_MAX)
+                self._consumer = None

@@ -80,6 +80,9 @@ class MemoryLog:
         with self._changed:
             return self._parts[topic, partition].end
 
+    def end_offsets(self, topic: str) -> list[int]:
+        return [self.end_offset(topic, partition) for partition in range(self.partitions)]
+
     def first_offset(self, topic: str, partition: int) -> int:
         self._check(partition)
         with self._changed:

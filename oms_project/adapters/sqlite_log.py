@@ -100,6 +100,10 @@ class SqliteLog:
         with self.file(topic).reading() as connection:
             return _next_offset(connection, partition)
 
+    def end_offsets(self, topic: str) -> list[int]:
+        with self.file(topic).reading() as connection:
+            return [_next_offset(connection, partition) for partition in range(self.partitions)]
+
     def first_offset(self, topic: str, partition: int) -> int:
         low = partition << PARTITION_BITS
         sql = "SELECT min(id) FROM records WHERE id >= ? AND id < ?"

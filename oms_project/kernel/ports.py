@@ -133,6 +133,9 @@ class Log(Protocol):
     def end_offset(self, topic: str, partition: int) -> int:
         """Return the offset the next record will get."""
 
+    def end_offsets(self, topic: str) -> list[int]:
+        """Return the end offset of every partition, by partition: one question, however many."""
+
     def first_offset(self, topic: str, partition: int) -> int:
         """Return the oldest offset that can still be read (the end offset if there is none)."""
 

@@ -103,6 +103,14 @@ def test_offsets_grow_by_partition(case: LogCase, log: Log) -> None:
     assert log.append(case.topic, [record("d")]) == [ends[0] + 2]
 
 
+def test_all_ends_at_once(case: LogCase, log: Log) -> None:
+    """The same as one by one, by partition, whoever appended."""
+    log.append(case.topic, [record("a"), record("b", 1), record("c")])
+    one_by_one = [log.end_offset(case.topic, partition) for partition in range(PARTITIONS)]
+    assert log.end_offsets(case.topic) == one_by_one
+    assert sum(one_by_one) == 3
+
+
 def test_a_record_comes_back_as_it_went_in(case: LogCase, log: Log) -> None:
     """Every byte, an empty key, and a value of a megabyte."""
     large = bytes(range(256)) * 4096

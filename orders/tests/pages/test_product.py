@@ -50,7 +50,7 @@ class Up:
     def kill_web(self) -> None:
         """SIGKILL the web role; `up` starts it again by itself."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        web = [pid for pid in children.split() if b"oms_project.asgi" in _command(pid)]
+        web = [pid for pid in children.split() if b"run_web" in _command(pid)]
         assert len(web) == 1
         subprocess.run(["kill", "-KILL", web[0]], check=True)
 
