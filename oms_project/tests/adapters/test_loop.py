@@ -3,83 +3,24 @@
 import threading
 from collections.abc import Sequence
 
-import msgspec
 import pytest
 
 from oms_project.adapters.clock import FakeClock
-from oms_project.adapters.dead_letters import (
-    PAUSED,
-    RESUMED,
-    DeadLetter,
-    Pauses,
-    Poison,
-    mark,
-    set_aside,
-)
-from oms_project.adapters.loop import COMMIT_EVERY_NS, PAUSE_LOOK_NS, Each, Handled, Loop
+from oms_project.adapters.dead_letters import DeadLetter
+from oms_project.adapters.loop import COMMIT_EVERY_NS, Each, Handled
 from oms_project.adapters.memory import MemoryLog
-from oms_project.kernel import wire
-from oms_project.kernel.errors import BadRecordError, FencedError, GapError, TransportError
-from oms_project.kernel.ports import Record, StoredRecord
-from oms_project.kernel.words import Topic
-
-TOPIC = "numbers"
-GROUP = "counters"
-LETTER = msgspec.msgpack.Decoder(DeadLetter)
-
-
-class Counter:
-    """A handler with a durable effect of its own (`kept`) and memory in front of it (`held`)."""
-
-    def __init__(self) -> None:
-        self.kept: dict[int, list[str]] = {0: [], 1: []}
-        self.held: dict[int, list[str]] = {}
-        self.taken: list[int] = []
-        self.lost: list[int] = []
-        self.behind: list[int] = []
-        self.ticks = 0
-        self.fail: list[Exception] = []
-
-    def take(self, partition: int) -> int:
-        self.taken.append(partition)
-        self.held[partition] = list(self.kept[partition])
-        return len(self.kept[partition])
-
-    def lose(self, partition: int) -> None:
-        self.lost.append(partition)
-        del self.held[partition]
-
-    def handle(self, records: Sequence[StoredRecord]) -> Handled:
-        poison = []
-        for record in records:
-            value = record.value.decode()
-            if value.startswith("poison"):
-                poison.append(Poison(record, BadRecordError(f"cannot read {value}")))
-            self.held[record.partition].append(value)
-        if records and self.fail:
-            raise self.fail.pop(0)
-        self.kept = {p: list(values) for p, values in self.held.items()} | {
-            p: values for p, values in self.kept.items() if p not in self.held
-        }
-        return Handled.whole(records, poison)
-
-    def buried(self, partition: int) -> None:
-        self.behind.append(partition)
-
-    def tick(self) -> None:
-        self.ticks += 1
-
-
-class BrokenDeadLetters(MemoryLog):
-    """A log that cannot take dead letters for a while."""
-
-    failures = 0
-
-    def append(self, topic: str, records: Sequence[Record]) -> list[int]:
-        if topic == Topic.DEADLETTER and self.failures:
-            self.failures -= 1
-            raise TransportError("log", "away")
-        return super().append(topic, records)
+from oms_project.kernel.errors import FencedError, GapError, TransportError
+from oms_project.kernel.ports import StoredRecord
+from oms_project.tests.adapters.loops import (
+    TOPIC,
+    BrokenDeadLetters,
+    Counter,
+    a_loop,
+    committed,
+    letters,
+    put,
+    refuse,
+)
 
 
 @pytest.fixture
@@ -90,33 +31,6 @@ def log() -> BrokenDeadLetters:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
-
-
-def a_loop(log: MemoryLog, handler: object, clock: FakeClock, **options: int) -> Loop:
-    return Loop(log, TOPIC, GROUP, handler, clock, wait_ms=0, **options)
-
-
-def put(log: MemoryLog, *values: str, partition: int = 0) -> None:
-    log.append(TOPIC, [Record(partition, "account", value.encode()) for value in values])
-
-
-def letters(log: MemoryLog, partition: int = 0) -> list[DeadLetter]:
-    found = []
-    for record in log.read(Topic.DEADLETTER, partition, 0, 1_000):
-        envelope = wire.open_envelope(record.value, "deadletter")
-        letter = wire.read_body(LETTER, envelope)
-        if letter.topic == Topic.DEADLETTER:
-            continue  # a mark
-        assert envelope.id == f"{TOPIC}/{partition}/{letter.offset}"
-        found.append(letter)
-    return found
-
-
-def committed(log: MemoryLog) -> int | None:
-    """Return what the group was told of partition 0."""
-    member = log.subscribe(TOPIC, GROUP)
-    member.close()
-    return member.committed(0)
 
 
 def test_records_are_handled_in_order_from_where_the_handler_is(
@@ -223,111 +137,6 @@ def test_the_offset_waits_for_the_dead_letter(log: BrokenDeadLetters, clock: Fak
     loop.close()
     assert [letter.offset for letter in letters(log)] == [0]
     assert committed(log) == 1
-
-
-def refuse(record: StoredRecord) -> None:
-    if record.value.startswith(b"poison"):
-        raise BadRecordError("poison")
-
-
-# ------------------------------------------------------------------ too much of it
-
-
-def resume(log: MemoryLog, before: int) -> None:
-    mark(log, RESUMED, TOPIC, 0, before, reason="", now_ns=1, actor="olga")
-
-
-def pauses(log: MemoryLog) -> list[tuple[str, int, int]]:
-    found = Pauses(log)
-    found.refresh()
-    return [(pause.topic, pause.partition, pause.offset) for pause in found.all()]
-
-
-def test_too_much_poison_pauses_its_partition(log: MemoryLog, clock: FakeClock) -> None:
-    """A bad deploy must not drain the topic into the dead letters. The other partition goes on."""
-    put(log, "a", *["poison"] * 3, "b")
-    handler = Counter()
-    loop = a_loop(log, handler, clock, records_max=2, dead_letters_per_minute_max=2)
-    for _ in range(4):
-        loop.run_once()
-    put(log, "x", partition=1)
-    for _ in range(2):
-        loop.run_once()
-    assert set_aside(log, TOPIC, 0) == {1, 2}
-    assert pauses(log) == [(TOPIC, 0, 3)]
-    assert handler.kept == {0: ["a", "poison", "poison", "poison"], 1: ["x"]}
-    clock.advance_s(3_600)
-    loop.run_once()
-    assert set_aside(log, TOPIC, 0) == {1, 2}  # time does not end it
-    loop.close()
-    assert committed(log) == 3  # in front of what is not set aside
-
-
-def test_an_operator_ends_the_pause(log: MemoryLog, clock: FakeClock) -> None:
-    """What stood in the log at that moment is set aside, however much it is; then all goes on."""
-    put(log, *["poison"] * 9, "b")
-    handler = Counter()
-    loop = a_loop(log, handler, clock, records_max=4, dead_letters_per_minute_max=2)
-    for _ in range(3):
-        loop.run_once()
-    assert handler.behind == []
-    resume(log, before=10)
-    loop.run_once()
-    assert set_aside(log, TOPIC, 0) == {0, 1}  # it has not looked yet
-    clock.advance_ns(PAUSE_LOOK_NS)
-    for _ in range(4):
-        loop.run_once()
-    assert set_aside(log, TOPIC, 0) == set(range(9))
-    assert handler.kept[0] == [*["poison"] * 9, "b"]
-    assert pauses(log) == []
-    clock.advance_s(61)
-    put(log, *["poison"] * 3)  # of these the operator knew nothing
-    for _ in range(2):
-        loop.run_once()
-    assert pauses(log) == [(TOPIC, 0, 12)]
-    loop.close()
-    assert committed(log) == 12
-
-
-def test_a_restart_does_not_end_the_pause(log: MemoryLog, clock: FakeClock) -> None:
-    """Nor does it set more aside, or say again that it waits. Nothing is missing in the end."""
-    put(log, *["poison"] * 5)
-    for _ in range(4):
-        loop = a_loop(log, Each(refuse), clock, dead_letters_per_minute_max=2)
-        for _ in range(3):
-            loop.run_once()
-        loop.close()
-        clock.advance_s(61)
-    assert [letter.offset for letter in letters(log)] == [0, 1]
-    assert log.end_offset(Topic.DEADLETTER, 0) == 3
-    resume(log, before=5)
-    loop = a_loop(log, Each(refuse), clock, dead_letters_per_minute_max=2)
-    for _ in range(3):
-        loop.run_once()
-    loop.close()
-    assert set_aside(log, TOPIC, 0) == set(range(5))
-    assert committed(log) == 5
-
-
-def test_a_pause_that_cannot_be_told_is_told_later(
-    log: BrokenDeadLetters, clock: FakeClock
-) -> None:
-    put(log, *["poison"] * 3)
-    loop = a_loop(log, Each(refuse), clock, dead_letters_per_minute_max=0)
-    loop.run_once()
-    log.failures = 1
-    with pytest.raises(TransportError):
-        loop.run_once()
-    assert pauses(log) == []
-    loop.run_once()
-    loop.run_once()
-    assert pauses(log) == [(TOPIC, 0, 0)]
-
-
-def test_garbage_among_the_letters_stops_nobody(log: MemoryLog, clock: FakeClock) -> None:
-    log.append(Topic.DEADLETTER, [Record(0, "", b"\xc1")])
-    mark(log, PAUSED, TOPIC, 0, 7, reason="why", now_ns=1, actor="a")
-    assert pauses(log) == [(TOPIC, 0, 7)]
 
 
 # ------------------------------------------------------------------ handlers that stop early
