@@ -6,6 +6,8 @@ Rules of this file:
 - Only commands can be sent again: they are refused or absorbed if they were done already. An event
   or a price out of its place would stop, or mislead, everybody who reads it.
 - A command is sent again with the time of now: risk looks at today's prices, not at those of then.
+- Setting a command aside by hand is for one that ends the engine each time: it must lie behind what was
+  decided, for a decision is never taken back.
 - A pause ends for what stands in the log at that moment: what comes later is judged anew.
 """
 
@@ -13,11 +15,21 @@ from typing import Final
 
 import msgspec
 
-from oms_project.adapters.dead_letters import RESUMED, SCHEMA, DeadLetter, Pause, Pauses, mark, read
+from oms_project.adapters.dead_letters import (
+    BY_HAND,
+    RESUMED,
+    SCHEMA,
+    DeadLetter,
+    Pause,
+    Pauses,
+    mark,
+    read,
+)
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError
 from oms_project.kernel.ports import Log, Record
 from oms_project.kernel.words import Topic
+from orders.adapters import heads
 from orders.domain import commands
 
 WAITING: Final = "waiting"
@@ -121,6 +133,36 @@ def drop(log: Log, letter: Letter, *, note: str, now_ns: int, actor: str) -> Non
     """
     _check_waiting(letter)
     _note(log, letter, DROPPED, note, now_ns, actor)
+
+
+def set_aside(
+    log: Log, topic: str, partition: int, offset: int, *, note: str, now_ns: int, actor: str
+) -> Letter:
+    """Write a letter about a command that no engine has decided, so that none ever does.
+
+    An engine that runs looks when it takes the partition: restart it.
+
+    Raises:
+        NotPossibleError: it is no command, not in the log, or was decided already.
+    """
+    if topic != Topic.COMMANDS:
+        raise NotPossibleError(f"Only commands can be set aside by hand, this is of {topic}.")
+    if not 0 <= partition < log.partitions:
+        raise NotPossibleError(f"There are partitions 0 to {log.partitions - 1}.")
+    first, end = log.first_offset(topic, partition), log.end_offset(topic, partition)
+    if not first <= offset < end:
+        raise NotPossibleError(f"{topic}/{partition} has offsets {first} to {end - 1}.")
+    decided = heads.newest(log, partition)
+    if offset <= decided:
+        raise NotPossibleError(
+            f"The engine has decided up to {decided}; what was decided is never taken back."
+        )
+    record = log.read(topic, partition, offset, 1)[0]
+    body = DeadLetter(topic, partition, offset, record.key, record.value, BY_HAND, note)
+    letter_id = f"{topic}/{partition}/{offset}"
+    value = wire.seal(SCHEMA, body, id=letter_id, at_ns=now_ns, actor=actor)
+    log.append(Topic.DEADLETTER, [Record(partition, record.key, value)])
+    return find(log, letter_id)
 
 
 def pauses(log: Log) -> list[Pause]:

@@ -13,15 +13,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import msgspec
 import structlog
 
 from marketdata.domain.prices import SymbolPrices
 from oms_project.adapters.crash import crash
-from oms_project.adapters.dead_letters import Poison, set_aside
+from oms_project.adapters.dead_letters import Poison, by_hand, set_aside
 from oms_project.adapters.loop import Handled
 from oms_project.kernel import wire
-from oms_project.kernel.errors import BadRecordError, FencedError, PoisonError, TransportError
+from oms_project.kernel.errors import (
+    FencedError,
+    LeftAloneError,
+    PoisonError,
+    TransportError,
+)
 from oms_project.kernel.ports import (
     CancelRoute,
     Clock,
@@ -35,6 +39,7 @@ from oms_project.kernel.ports import (
     Venue,
 )
 from oms_project.kernel.words import Topic
+from orders.adapters import heads
 from orders.adapters.client_ids import ClientIds
 from orders.domain import commands, events
 from orders.domain.book import CLOSED_KEPT, Book, State, state_hash
@@ -55,22 +60,10 @@ Prices = Callable[[], Sequence[SymbolPrices]]
 """Returns the books that are new since the last call."""
 
 
-_heads = msgspec.msgpack.Decoder(events.BatchHead)
-
-
-def _head_of(record: StoredRecord) -> events.BatchHead | None:
-    """Return where a record of events belongs; None if it is not ours (it will be set aside)."""
-    try:
-        return wire.read_body(_heads, wire.open_envelope(record.value, events.SCHEMA))
-    except BadRecordError as error:
-        _logger.warning("unreadable_event", offset=record.offset, error=str(error))
-        return None
-
-
 class Owned:
     """A partition while it is ours."""
 
-    __slots__ = ("ahead", "ahead_orders", "book", "client_ids", "commands", "epoch", "reported", "snapshot_at_ns", "snapshot_offset", "unburied", "venue")  # fmt: skip
+    __slots__ = ("ahead", "ahead_orders", "book", "client_ids", "commands", "epoch", "left_alone", "reported", "snapshot_at_ns", "snapshot_offset", "unburied", "venue")  # fmt: skip
 
     def __init__(
         self, book: Book, client_ids: ClientIds, epoch: int, venue: Venue, now_ns: int
@@ -88,6 +81,8 @@ class Owned:
         self.ahead_orders = 0
         # Poison in front of the book that is not in the dead letters: no snapshot may stand behind it
         self.unburied = False
+        # Offsets that an operator set aside by hand: whatever they hold, it is not decided
+        self.left_alone: set[int] = set()
 
 
 class Engine:
@@ -130,6 +125,7 @@ class Engine:
         book = self._newest_book(partition, emitted)
         client_ids = ClientIds(self._store, book)
         owned = Owned(book, client_ids, epoch, self._venue_of(partition), now_ns)
+        owned.left_alone = by_hand(self._log, Topic.COMMANDS, partition)
         first = book.state.offset
         self._replay(owned, self._log.end_offset(Topic.COMMANDS, partition), emitted)
         # A store that was lost, or restored, counts from an older epoch than the log has seen:
@@ -214,22 +210,15 @@ class Engine:
         progress = self._store.progress(partition)
         if not first <= progress.next_offset <= end:
             # Trimmed behind a new store, or cut off behind an old one: only the newest is known.
-            return self._newest_event(partition, first, end)
+            return heads.newest(self._log, partition)
         last, offset = progress.last_command, progress.next_offset
         while offset < end:
             for record in self._log.read(Topic.EVENTS, partition, offset, REPLAY_RECORDS):
                 offset = record.offset + 1
-                head = _head_of(record)
+                head = heads.head_of(record)
                 if head is not None and head.prev_offset == last:
                     last = head.offset
         return last
-
-    def _newest_event(self, partition: int, first: int, end: int) -> int:
-        for offset in range(end - 1, first - 1, -1):
-            head = _head_of(self._log.read(Topic.EVENTS, partition, offset, 1)[0])
-            if head is not None:
-                return head.offset
-        return -1
 
     def _resume(self, owned: Owned) -> None:
         """Give the venue back what is open; it keeps no truth of its own."""
@@ -318,6 +307,8 @@ class Engine:
         state = book.state
         assert record.offset == state.offset, f"{record.offset} after {state.offset}"
         state.offset = record.offset + 1
+        if record.offset in owned.left_alone:
+            raise LeftAloneError("set aside by hand")
         envelope = wire.open_envelope(record.value, commands.SCHEMA)
         command = wire.read_body(commands.decoder, envelope)
         closed = state.evicted + len(state.closed)

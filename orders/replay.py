@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from oms_project.adapters.clock import NS_PER_S, SystemClock
+from oms_project.adapters.dead_letters import by_hand
 from oms_project.kernel import wire
 from oms_project.kernel.errors import PoisonError
 from oms_project.kernel.ports import Log, OrderStore
@@ -77,9 +78,11 @@ def _partition(
             f"{older.offset}"
         )
     client_ids = ClientIds(store, book)
+    left_alone = by_hand(log, Topic.COMMANDS, partition)
     while book.state.offset < live.offset:
         client_ids.read_more()
-        _again(log, client_ids, book, min(RECORDS_MAX, live.offset - book.state.offset), outcome)
+        count = min(RECORDS_MAX, live.offset - book.state.offset)
+        _again(log, client_ids, book, count, outcome, left_alone)
         progress(book.state.offset, live.offset)
     found = state_hash(book.to_bytes())
     outcome.compared += 1
@@ -91,11 +94,20 @@ def _partition(
         outcome.details.append(f"partition {partition}: {breach}")
 
 
-def _again(log: Log, client_ids: ClientIds, book: Book, count: int, outcome: Outcome) -> None:
+def _again(
+    log: Log,
+    client_ids: ClientIds,
+    book: Book,
+    count: int,
+    outcome: Outcome,
+    left_alone: set[int],
+) -> None:
     state = book.state
     for record in log.read(Topic.COMMANDS, state.partition, state.offset, count):
         state.offset = record.offset + 1
         outcome.records += 1
+        if record.offset in left_alone:
+            continue
         try:
             envelope = wire.open_envelope(record.value, commands.SCHEMA)
             command = wire.read_body(commands.decoder, envelope)

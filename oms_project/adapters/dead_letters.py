@@ -30,6 +30,8 @@ APPEND_MAX: Final = 100
 """So many letters are appended at once; each may be as large as a record can be."""
 PAGE: Final = 500
 SCHEMA: Final = "deadletter"
+BY_HAND: Final = "SetAsideByHand"
+"""The error of a letter that an operator wrote: no consumer has met the record yet, none shall."""
 PAUSED: Final = "paused"
 RESUMED: Final = "resumed"
 
@@ -85,6 +87,16 @@ def set_aside(log: Log, topic: str, partition: int) -> set[int]:
         letter.offset
         for _, _, letter in read(log, partition, first)
         if (letter.topic, letter.partition) == (topic, partition)
+    }
+
+
+def by_hand(log: Log, topic: str, partition: int) -> set[int]:
+    """Return the offsets that an operator told the consumers of *topic* to leave alone."""
+    first = log.first_offset(Topic.DEADLETTER, partition)
+    return {
+        letter.offset
+        for _, _, letter in read(log, partition, first)
+        if letter.error == BY_HAND and (letter.topic, letter.partition) == (topic, partition)
     }
 
 

@@ -4,6 +4,7 @@ OmsError
 ├── PoisonError               this record will never succeed: dead letters, limited
 │   ├── BadRecordError          bytes we cannot read
 │   ├── UnstorableError         what the record comes to has no place in the store
+│   ├── LeftAloneError          an operator set it aside before anybody decided it
 │   └── IllegalTransitionError  a venue surprise or our bug: quarantine and alert
 ├── FencedError               another owner took this partition: stop, write nothing more
 ├── GapError                  an event is missing before this one: stop, never skip
@@ -26,6 +27,10 @@ class BadRecordError(PoisonError):
 
 class UnstorableError(PoisonError):
     """A value no store of ours can hold: a number beyond 64 bits, a row that breaks a constraint."""
+
+
+class LeftAloneError(PoisonError):
+    """An operator said that this record is not to be handled (manage.py deadletter set-aside)."""
 
 
 class IllegalTransitionError(PoisonError):

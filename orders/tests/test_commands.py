@@ -17,6 +17,7 @@ from oms_project.kernel.errors import BadRecordError, TransportError
 from oms_project.kernel.ports import Record
 from oms_project.kernel.words import Topic
 from orders import upkeep, wiring
+from orders.adapters import heads
 from orders.domain import commands
 from orders.models import Chunk, Order, Position, Snapshot
 from orders.tests.product import ACCOUNT, Product
@@ -312,6 +313,41 @@ def test_dropping_needs_a_reason_and_a_yes(product: Product, monkeypatch: Any) -
     with pytest.raises(CommandError, match="Nothing was done"):
         run("deadletter", "drop", letter, note="noise")
     assert run_json("deadletter", "list")["waiting"] == 1
+
+
+def test_a_command_that_ends_the_engine_is_set_aside_by_hand(product: Product) -> None:
+    """By an operator, once and for all: also for the next engine and for a replay of the log."""
+    product.open()
+    decided = heads.newest(product.log, 0)
+    (deadly,) = product.log.append(Topic.COMMANDS, [Record(0, ACCOUNT, adjustment(product))])
+    place = f"oms.commands/0/{deadly}"
+    with pytest.raises(CommandError, match="needs --note"):
+        run("deadletter", "set-aside", place)
+    run("deadletter", "set-aside", place, note="ends the engine", by="olga", yes=True)
+    product.restart()
+    product.price("BTC-USD", 2_000_000, 2_000_100)
+    order = product.order()
+    product.work()
+    external = {row.asset: row.external for row in product.store.balances((ACCOUNT,))}
+    assert external["BTC"] == 0
+    assert Order.objects.get(order_id=order).status == "FILLED"
+    shown = run_json("deadletter", "show", place)
+    assert (shown["error"], shown["reason"], shown["state"]) == (
+        "SetAsideByHand", "ends the engine", "waiting",
+    )  # fmt: skip
+    product.restart()
+    product.work()
+    product.snapshot()
+    assert run_json("replay")["equal"]
+    for where, words in (
+        (f"oms.commands/0/{decided}", "has decided up to"),
+        ("oms.commands/0/99999", "has offsets 0 to"),
+        ("oms.commands/9/0", "partitions 0 to 1"),
+        ("oms.events/0/1", "Only commands"),
+        ("nonsense", "no topic/partition/offset"),
+    ):
+        with pytest.raises(CommandError, match=words):
+            run("deadletter", "set-aside", where, note="no", yes=True)
 
 
 def test_a_pause_is_shown_and_ended(product: Product, monkeypatch: Any) -> None:

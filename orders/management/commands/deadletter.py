@@ -1,6 +1,6 @@
 """manage.py deadletter: what was set aside, and what to do about it."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
 from rich.table import Table
@@ -11,34 +11,38 @@ from oms_project.rest import times
 from orders import deadletters, wiring
 from orders.deadletters import Letter, NotPossibleError
 
+ACTIONS: Final = ("list", "show", "retry", "drop", "set-aside", "resume")
+
 
 class Command(TerminalCommand):
     help = (
         "Look at records that no consumer could handle; send a command again, or close the case.\n"
         "A command sent again is decided at today's prices; one that was done is not done twice.\n"
         "Too many in a minute pause their partition: `resume` lets all of what stands in the log by\n"
-        "now be set aside. Look first: if a deploy is to blame, undo it instead, and restart.\n\n"
+        "now be set aside. Look first: if a deploy is to blame, undo it instead, and restart.\n"
+        "A command that ends the engine each time is set aside by hand; restart the engine then.\n\n"
         "Examples:\n"
         "  manage.py deadletter list\n"
         "  manage.py deadletter list --all --json\n"
         "  manage.py deadletter show oms.commands/0/1234\n"
         "  manage.py deadletter retry oms.commands/0/1234\n"
         "  manage.py deadletter drop oms.commands/0/1234 --note 'test record' --yes\n"
+        "  manage.py deadletter set-aside oms.commands/0/1234 --note 'ends the engine'\n"
         "  manage.py deadletter resume\n"
         "  manage.py deadletter resume oms.commands/0 --by olga --note 'a faulty producer'"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("action", choices=("list", "show", "retry", "drop", "resume"))
+        parser.add_argument("action", choices=ACTIONS)
         parser.add_argument(
             "id",
             nargs="?",
             default="",
-            help="topic/partition/offset of a letter; resume: topic/partition",
+            help="topic/partition/offset of a letter (set-aside: of a command); resume: topic/partition",
         )
         parser.add_argument("--all", action="store_true", help="list: also those decided about")
         parser.add_argument("--limit", type=int, default=50, help="list: newest so many")
-        parser.add_argument("--note", default="", help="drop, resume: why")
+        parser.add_argument("--note", default="", help="drop, set-aside, resume: why")
         parser.add_argument("--by", default="operator", help="who decides, for the record")
         parser.add_argument("--yes", action="store_true", help="do not ask")
         self.add_json(parser)
@@ -55,6 +59,9 @@ class Command(TerminalCommand):
                 f"{action} needs the id of a letter: see `manage.py deadletter list`"
             )
         try:
+            if action == "set-aside":
+                self._set_aside(options)
+                return
             letter = deadletters.find(wiring.log(), options["id"])
             getattr(self, f"_{action}")(letter, options)
         except NotPossibleError as error:
@@ -119,6 +126,18 @@ class Command(TerminalCommand):
         )  # fmt: skip
         self._done(options, letter, "Closed.", None)
 
+    def _set_aside(self, options: dict[str, Any]) -> None:
+        topic, partition, offset = _place(options["id"])
+        if not options["note"]:
+            raise CommandError("set-aside needs --note: the next person will want to know why")
+        if not (options["yes"] or options["json"]):
+            self._ask(f"Shall no engine ever decide {options['id']}?")
+        letter = deadletters.set_aside(
+            wiring.log(), topic, partition, offset, note=options["note"],
+            now_ns=wiring.clock().now_ns(), actor=options["by"],
+        )  # fmt: skip
+        self._done(options, letter, "Set aside. Restart the engine if it runs.", None)
+
     def _resume(self, options: dict[str, Any]) -> None:
         log = wiring.log()
         found = deadletters.pauses(log)
@@ -172,6 +191,14 @@ def _values(letter: Letter) -> dict[str, Any]:
         "error": letter.error, "reason": letter.reason, "state": letter.state,
         "by": letter.by, "note": letter.note,
     }  # fmt: skip
+
+
+def _place(text: str) -> tuple[str, int, int]:
+    topic, _, rest = text.partition("/")
+    partition, _, offset = rest.partition("/")
+    if not (partition.isdecimal() and offset.isdecimal()):
+        raise CommandError(f"{text!r} is no topic/partition/offset, as oms.commands/0/1234 is")
+    return topic, int(partition), int(offset)
 
 
 def _where(pause: Pause) -> str:

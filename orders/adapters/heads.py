@@ -1,0 +1,32 @@
+"""Where in oms.events the engine is: read from the heads of its records, not from their events."""
+
+import msgspec
+import structlog
+
+from oms_project.kernel import wire
+from oms_project.kernel.errors import BadRecordError
+from oms_project.kernel.ports import Log, StoredRecord
+from oms_project.kernel.words import Topic
+from orders.domain import events
+
+_heads = msgspec.msgpack.Decoder(events.BatchHead)
+_logger = structlog.get_logger(__name__)
+
+
+def head_of(record: StoredRecord) -> events.BatchHead | None:
+    """Return where a record of events belongs; None if it is not ours (it will be set aside)."""
+    try:
+        return wire.read_body(_heads, wire.open_envelope(record.value, events.SCHEMA))
+    except BadRecordError as error:
+        _logger.warning("unreadable_event", offset=record.offset, error=str(error))
+        return None
+
+
+def newest(log: Log, partition: int) -> int:
+    """Return the command of the newest event, -1 if there is none."""
+    first = log.first_offset(Topic.EVENTS, partition)
+    for offset in range(log.end_offset(Topic.EVENTS, partition) - 1, first - 1, -1):
+        head = head_of(log.read(Topic.EVENTS, partition, offset, 1)[0])
+        if head is not None:
+            return head.offset
+    return -1
