@@ -14,10 +14,12 @@ from marketdata.domain.aggregate import Consolidator
 from marketdata.domain.freshness import NS_PER_MS, STALE_MS
 from marketdata.domain.mark import SetMarks
 from marketdata.domain.quote import Feed
+from oms_project.adapters.clock import SystemClock
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, GapError, TransportError, UnknownOutcomeError
 from oms_project.kernel.ports import Clock, Log, Record
 from oms_project.kernel.words import Topic
+from oms_project.metrics import Meter
 
 INTERVAL_MS: Final = 200
 MARK_INTERVAL_MS: Final = 500
@@ -115,26 +117,32 @@ def run(
     mark_interval_ms: int = MARK_INTERVAL_MS,
     stale_ms: int = STALE_MS,
     steps_max: int | None = None,
+    meter: Meter | None = None,
 ) -> int:
     """Publish the feed until *stop* is set (or for *steps_max* steps); return the records written.
 
     A log that does not answer is tried again, ever more slowly; the feed goes on meanwhile.
     """
     publisher = Publisher(feed, log, clock, mark_interval_ms=mark_interval_ms, stale_ms=stale_ms)
+    meter = meter or Meter("marketdata")
     failures = steps = 0
     next_ns = clock.monotonic_ns()
     while not stop.is_set() and steps != steps_max:
         steps += 1
         next_ns += interval_ms * NS_PER_MS
+        begun_ns = SystemClock.monotonic_ns()
         try:
             publisher.step()
             failures = 0
+            meter.round(1, begun_ns)
         except UnknownOutcomeError as error:
             # It may be there or not: the next prices are whole again either way.
+            meter.broke(error)
             _logger.warning("prices_unknown_outcome", error=str(error))
         except TransportError as error:
             back_off_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
             failures += 1
+            meter.broke(error)
             _logger.warning("prices_wait", error=str(error), wait_s=back_off_s, times=failures)
             stop.wait(back_off_s)
         now_ns = clock.monotonic_ns()

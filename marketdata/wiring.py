@@ -15,6 +15,7 @@ from marketdata.domain.instrument import Instrument, Units
 from marketdata.domain.simulate import SimulatedFeed
 from marketdata.domain.venue import SimulatedVenue
 from marketdata.view import PriceView
+from oms_project.adapters import process
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.adapters.ids import seeded
 from oms_project.adapters.logs import open_log
@@ -29,7 +30,7 @@ clock = functools.cache(SystemClock)
 @functools.cache
 def log() -> Log:
     """Return this process' log."""
-    return open_log(settings.ENV.log_url, settings.ENV.partitions, "marketdata")
+    return open_log(settings.ENV.log_url, settings.ENV.partitions, process.role())
 
 
 @functools.cache

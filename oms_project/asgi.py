@@ -17,6 +17,7 @@ from django.conf import settings  # noqa: E402
 from marketdata import wiring as market  # noqa: E402
 from marketdata.ws.routing import websocket_urlpatterns as market_sockets  # noqa: E402
 from oms_project.lifespan import Lifespan, Part, running  # noqa: E402
+from oms_project.probes import HEART  # noqa: E402
 from oms_project.rest.door import limits  # noqa: E402
 from oms_project.rest.sockets import SEATS, guarded, unknown  # noqa: E402
 from orders import wiring  # noqa: E402
@@ -48,6 +49,7 @@ async def finishing_commits() -> AsyncIterator[None]:
 sockets = URLRouter([*market_sockets, *order_sockets, unknown])
 
 PARTS: list[Part] = [
+    lambda: running("heart", HEART.run),
     lambda: running("seats", SEATS.watch),
     following_prices,
     finishing_commits,

@@ -6,7 +6,11 @@ from typing import Any
 from billiard import current_process
 from celery import Celery
 from celery.beat import Scheduler
+from celery.signals import task_postrun, task_prerun
 from django.conf import settings
+
+from oms_project import metrics
+from oms_project.adapters.clock import NS_PER_S, SystemClock
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms_project.settings")
 app = Celery("oms_project")
@@ -24,6 +28,24 @@ class StaticScheduler(Scheduler):
         if worker is not None and os.getppid() != worker:
             raise SystemExit
         return super().tick(*args, **kwargs)
+
+
+_begun_ns: dict[str, int] = {}
+
+
+@task_prerun.connect
+def _begin(task_id: str, **_: Any) -> None:
+    _begun_ns[task_id] = SystemClock.monotonic_ns()
+
+
+@task_postrun.connect
+def _count(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
+    now_ns = SystemClock.monotonic_ns()
+    took_s = (now_ns - _begun_ns.pop(task_id, now_ns)) / NS_PER_S
+    metrics.TASKS.labels(task.name, state or "UNKNOWN").inc()
+    metrics.TASK_SECONDS.labels(task.name).observe(took_s)
+    if state == "SUCCESS":
+        metrics.TASK_SUCCEEDED.labels(task.name).set(SystemClock.now_ns() / NS_PER_S)
 
 
 def _configure() -> None:

@@ -76,6 +76,10 @@ VARS: Mapping[str, Var] = {
     "OMS_LOG_FORMAT": Var("console", str, "console | json"),
     "OMS_CRASH": Var("", str, "name:nth, kills the process at a named crash point; tests only"),
     "OMS_WEB_PORT": Var("8000", int, "port of the pages and the API"),
+    "OMS_INNER_PORT": Var(
+        "0", int, "port of a role's /livez, /readyz, /health and /metrics; 0: none"
+    ),
+    "OMS_INNER_HOST": Var("127.0.0.1", str, "address of the inner port; 0.0.0.0 in a pod"),
     "OMS_CONNECTIONS_MAX": Var(
         "1000", int, "connections of a web process; one address gets half of them"
     ),
@@ -111,6 +115,8 @@ class Env:
     log_format: str
     crash: str
     web_port: int
+    inner_port: int
+    inner_host: str
     connections_max: int
     proxies: tuple[str, ...]
 

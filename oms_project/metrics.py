@@ -1,22 +1,23 @@
-"""Every metric of the web role by name, and GET /metrics. Other roles count in their own files.
+"""Every metric by name, of every role: a process counts what it does, and its inner port tells it.
 
 Names follow Prometheus: oms_<what>_<unit>, counters end in _total. Labels have few values: never an
-id, a path or a user.
+id, a path or a user. What must be asked for (how far behind, how old) is asked in the background by
+probes.py; a scrape reads what is known.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-import structlog
-from django.http import HttpRequest, HttpResponse
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
+from oms_project.adapters.clock import NS_PER_S, SystemClock
+
+disable_created_metrics()
 _FAST_S: Final = (
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
 )  # fmt: skip
 
+# ------------------------------------------------------------------ web
 ORDERS_ACCEPTED: Final = Counter("oms_orders_accepted_total", "Orders acknowledged (202, 201)")
 ORDERS_REPLAYED: Final = Counter("oms_orders_replayed_total", "Requests answered from their claim")
 REQUESTS_REFUSED: Final = Counter("oms_requests_refused_total", "Problems by code", ["code"])
@@ -31,8 +32,35 @@ HTTP_SECONDS: Final = Histogram(
 )
 SOCKETS: Final = Gauge("oms_ws_connections", "Open websockets", ["path"])
 SOCKETS_CLOSED: Final = Counter("oms_ws_closed_total", "Websockets we closed", ["path", "code"])
+EVENT_LOOP_SECONDS: Final = Histogram(
+    "oms_event_loop_delay_seconds",
+    "How much later than asked for the event loop came back",
+    buckets=_FAST_S,
+)
+
+# ------------------------------------------------------------------ loops: engine, projector, …
+LOOP_ROUNDS: Final = Counter("oms_loop_rounds_total", "Rounds done", ["loop"])
+LOOP_ITEMS: Final = Counter(
+    "oms_loop_items_total", "Records, prices or hints the rounds dealt with", ["loop"]
+)
+LOOP_ERRORS: Final = Counter("oms_loop_errors_total", "Rounds that a broken wire ended", ["loop"])
+LOOP_SECONDS: Final = Histogram(
+    "oms_loop_round_seconds", "Length of rounds that dealt with something", ["loop"],
+    buckets=_FAST_S,
+)  # fmt: skip
+DEAD_LETTERS: Final = Counter("oms_dead_letters_total", "Records set aside", ["topic"])
+
+# ------------------------------------------------------------------ background tasks
+TASKS: Final = Counter("oms_tasks_total", "Background tasks by how they ended", ["task", "state"])
+TASK_SECONDS: Final = Histogram("oms_task_seconds", "Length of background tasks", ["task"])
+TASK_SUCCEEDED: Final = Gauge(
+    "oms_task_last_success_timestamp_seconds", "When a task last succeeded", ["task"]
+)
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+STALLED_NS: Final = 30 * NS_PER_S
+"""A loop that made no good round for that long is not ready."""
+_monotonic_ns = SystemClock.monotonic_ns
 
 
 def count_http(method: str, path: str, status: int, seconds: float) -> None:
@@ -41,32 +69,42 @@ def count_http(method: str, path: str, status: int, seconds: float) -> None:
     HTTP_SECONDS.labels("api" if path.startswith("/api/") else "other").observe(seconds)
 
 
-_logger = structlog.get_logger(__name__)
-Lags = Callable[[], Mapping[int, int]]
+class Meter:
+    """What one loop does: rate, errors, duration. Written by its thread, read by any."""
 
+    def __init__(self, loop: str) -> None:
+        self.loop = loop
+        self._rounds = LOOP_ROUNDS.labels(loop)
+        self._items = LOOP_ITEMS.labels(loop)
+        self._errors = LOOP_ERRORS.labels(loop)
+        self._seconds = LOOP_SECONDS.labels(loop)
+        self._good_at_ns = _monotonic_ns()
+        self._broken = ""
 
-class LagCollector(Collector):
-    """Asks how far each partition is behind, when somebody scrapes. What cannot be asked is left out."""
+    def round(self, items: int, begun_ns: int) -> None:
+        """Note a round that began at *begun_ns* (monotonic) and dealt with *items*."""
+        now_ns = _monotonic_ns()
+        self._rounds.inc()
+        if items:
+            self._items.inc(items)
+            self._seconds.observe((now_ns - begun_ns) / NS_PER_S)
+        self._good_at_ns = now_ns
+        self._broken = ""
 
-    def __init__(self, name: str, text: str, lags: Lags) -> None:
-        self._name, self._text, self._lags = name, text, lags
+    def broke(self, error: Exception) -> None:
+        """Note a round that a broken wire ended."""
+        self._errors.inc()
+        self._broken = str(error)
 
-    def collect(self) -> Iterable[Metric]:
-        family = GaugeMetricFamily(self._name, self._text, labels=["partition"])
-        try:
-            lags = self._lags()
-        except Exception as error:  # the scrape must go on, whatever is away
-            _logger.warning("lag_unknown", metric=self._name, error=repr(error))
-            return [family]
-        for partition, lag in lags.items():
-            family.add_metric([str(partition)], lag)
-        return [family]
+    def check(self) -> Mapping[str, Any]:
+        """Return how long ago the last good round was.
 
-    def describe(self) -> Iterable[Metric]:
-        return [GaugeMetricFamily(self._name, self._text, labels=["partition"])]
-
-
-def view(request: HttpRequest) -> HttpResponse:
-    """GET /metrics, in Prometheus' text format."""
-    kind = "text/plain; version=0.0.4; charset=utf-8"
-    return HttpResponse(generate_latest(REGISTRY), content_type=kind)
+        Raises:
+            LookupError: too long.
+        """
+        age_ns = _monotonic_ns() - self._good_at_ns
+        if age_ns > STALLED_NS:
+            raise LookupError(
+                f"{self.loop}: no good round for {age_ns // NS_PER_S} s {self._broken}"
+            )
+        return {"last_round_ms": age_ns // (NS_PER_S // 1000)}

@@ -6,14 +6,11 @@ from django.contrib import admin
 from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
-from oms_project import health, metrics
+from oms_project import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
-    path("livez", health.livez, name="livez"),
-    path("readyz", health.readyz, name="readyz"),
     path("health", health.health, name="health"),
-    path("metrics", metrics.view, name="metrics"),
     path("api/", include("oms_project.rest.urls")),
     path("api/", include("marketdata.rest.urls")),
     path("api/", include("orders.rest.urls")),

@@ -9,8 +9,10 @@ from typing import Final
 import structlog
 from asgiref.sync import sync_to_async
 
+from oms_project.adapters.clock import SystemClock
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import OrderStore, Push
+from oms_project.metrics import Meter
 
 HEADS_MAX: Final = 500
 POLL_S: Final = 0.01
@@ -33,15 +35,20 @@ class Pusher:
         self._after = dict.fromkeys(range(partitions), -1)
         self._begun = False
         self._owed: dict[str, int] = {}
+        self.meter = Meter("pusher")
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Publish until cancelled or *stop* is set; a broken store is waited out."""
         while stop is None or not stop.is_set():
             pause_s = POLL_S
+            begun_ns = SystemClock.monotonic_ns()
             try:
-                if await self.run_once():
+                hints = await self.run_once()
+                self.meter.round(hints, begun_ns)
+                if hints:
                     pause_s = 0.0
             except TransportError as error:
+                self.meter.broke(error)
                 _logger.warning("pusher_waits", error=str(error))
                 pause_s = BROKEN_S
             await asyncio.sleep(pause_s)

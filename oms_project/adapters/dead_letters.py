@@ -23,6 +23,7 @@ from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, PoisonError
 from oms_project.kernel.ports import Clock, Log, Record, StoredRecord
 from oms_project.kernel.words import Topic
+from oms_project.metrics import DEAD_LETTERS
 
 PER_MINUTE_MAX: Final = 1_000
 REASON_CHARS_MAX: Final = 500
@@ -121,8 +122,10 @@ class Pauses:
 
     def refresh(self) -> None:
         """Read on."""
-        for partition in range(self._log.partitions):
+        for partition, end in enumerate(self._log.end_offsets(Topic.DEADLETTER)):
             start = self._next.get(partition)
+            if end == (start or 0):
+                continue  # most have none, and asking each would cost a client each
             if start is None:
                 start = self._log.first_offset(Topic.DEADLETTER, partition)
             for offset, envelope, letter in read(self._log, partition, start):
@@ -226,6 +229,7 @@ class DeadLetters:
         )  # fmt: skip
 
     def _report(self, poison: Sequence[Poison]) -> None:
+        DEAD_LETTERS.labels(self._topic).inc(len(poison))
         for item in poison:
             _logger.error(
                 "dead_letter", topic=self._topic, partition=item.record.partition,

@@ -20,11 +20,12 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from oms_project.adapters.clock import NS_PER_S
+from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.adapters.crash import crash
 from oms_project.adapters.dead_letters import PER_MINUTE_MAX, DeadLetters, Poison
 from oms_project.kernel.errors import PoisonError, TransportError
 from oms_project.kernel.ports import Clock, Log, StoredRecord, Subscription
+from oms_project.metrics import Meter
 
 RECORDS_MAX: Final = 512
 WAIT_MS: Final = 50
@@ -146,6 +147,11 @@ class Loop:
         self._unburied: dict[int, list[Poison]] = {}
         self._paused: dict[int, int] = {}  # of those: when to look for an operator's answer
         self._commit_at_ns = 0
+        self.meter = Meter(group)
+
+    def positions(self) -> dict[int, int]:
+        """Return where each partition we own goes on: it is behind by the log's end less that."""
+        return dict(self._at)
 
     def run(self, stop: threading.Event, *, rounds_max: int | None = None) -> None:
         """Work until *stop* is set (or for *rounds_max* rounds), then leave the group.
@@ -167,6 +173,7 @@ class Loop:
                 except TransportError as error:
                     wait_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
                     failures += 1
+                    self.meter.broke(error)
                     _logger.warning("loop_waits", error=str(error), wait_s=wait_s, times=failures)
                     stop.wait(wait_s)
         finally:
@@ -183,6 +190,7 @@ class Loop:
         subscription = self._subscription
         self._take_over(subscription)
         records = subscription.poll(self._records_max, self._wait_ms)
+        begun_ns = SystemClock.monotonic_ns()
         self._take_over(subscription)
         try:
             if records or self._fresh:
@@ -195,6 +203,7 @@ class Loop:
             raise
         if self._clock.monotonic_ns() >= self._commit_at_ns:
             self._commit(subscription)
+        self.meter.round(len(records), begun_ns)
         return len(records)
 
     def close(self) -> None:

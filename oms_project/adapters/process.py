@@ -7,6 +7,19 @@ from typing import Final
 
 GEN0_OBJECTS: Final = 200_000
 
+_role = "manage"
+
+
+def become(role: str) -> None:
+    """Name this process: in the log's brokers, in its own log lines. Before anything is opened."""
+    global _role
+    _role = role
+
+
+def role() -> str:
+    """Return what this process is: web, engine, …; "manage" for a command of an operator."""
+    return _role
+
 
 def stop_on_signals() -> threading.Event:
     """Return an event that SIGTERM and SIGINT set: finish the round, then leave."""

@@ -22,7 +22,7 @@ from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.problem import CONTENT_TYPE, NOT_FOUND, Entry, Problem
 from oms_project.rest import pages
 
-API_PREFIXES: Final = ("/api/", "/livez", "/readyz", "/health", "/metrics")
+API_PREFIXES: Final = ("/api/", "/health")
 """Paths whose errors are JSON; everything else is read by people and gets a page."""
 
 log = structlog.get_logger(__name__)

@@ -25,10 +25,7 @@ WATCHERS: Final = ("risk_officer", "operator")  # by desk role, whatever their m
 ELSEWHERE: Final = "tested with its pages"
 
 RULES: Final = {
-    "livez": PUBLIC,
-    "readyz": PUBLIC,
     "health": PUBLIC,
-    "metrics": PUBLIC,
     "auth-login": PUBLIC,
     "auth-refresh": PUBLIC,
     "auth-logout": PUBLIC,

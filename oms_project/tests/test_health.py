@@ -1,25 +1,20 @@
-"""Probes and metrics."""
+"""What a role depends on, and what the public port says of it: one word."""
 
+import dataclasses
 import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
-from oms_project import health, metrics
-from oms_project.health import Checks
-from oms_project.metrics import LagCollector
+from oms_project import checks, health
+from oms_project.checks import Checks
 from oms_project.tests.eventually import eventually
 from orders.tests.world import World
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: Any) -> None:
-    """Each test asks the dependencies itself."""
-    monkeypatch.setattr(health, "CHECKS", health._checks())
 
 
 def broken() -> Mapping[str, Any]:
@@ -30,49 +25,45 @@ def fine() -> Mapping[str, Any]:
     return {}
 
 
-def test_livez_asks_nobody(monkeypatch: Any) -> None:
-    """A dead database is no reason to restart a process."""
-    monkeypatch.setattr(health, "CHECKS", Checks({"database": broken}, {}))
-    answer = Client().get("/livez")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
-def test_readyz_names_each_dependency() -> None:
+def test_ready_names_each_dependency() -> None:
     """All that is required is there; prices are not required."""
-    answer = Client().get("/readyz")
-    assert answer.status_code == 200, answer.content
-    checks = answer.json()["checks"]
-    assert {name: checks[name]["status"] for name in ("database", "log", "store")} == {
+    status, body = checks.ready(health.checks("web"))
+    found = body["checks"]
+    assert status == 200, body
+    assert {name: found[name].status for name in ("database", "log", "store")} == {
         "database": "ok", "log": "ok", "store": "ok",
     }  # fmt: skip
-    assert not checks["prices"]["required"]
-    assert all(isinstance(check["ms"], int) for check in checks.values())
-    assert answer.headers["Cache-Control"].startswith("max-age=0")
+    assert not found["prices"].required
+    assert all(isinstance(one.ms, int) for one in found.values())
 
 
-def test_readyz_says_who_fails(monkeypatch: Any) -> None:
+def test_ready_says_who_fails() -> None:
     """503, the name, and nothing of the reason."""
-    monkeypatch.setattr(
-        health, "CHECKS", Checks({"log": broken, "store": fine}, {"prices": broken})
-    )
-    answer = Client().get("/readyz")
-    assert answer.status_code == 503
-    assert {name: one["status"] for name, one in answer.json()["checks"].items()} == {
+    status, body = checks.ready(Checks({"log": broken, "store": fine}, {"prices": broken}))
+    assert status == 503
+    assert {name: one.status for name, one in body["checks"].items()} == {
         "log": "failed", "store": "ok", "prices": "failed",
     }  # fmt: skip
-    assert b"secret detail" not in answer.content
+    assert "secret detail" not in str(body)
 
 
-def test_what_is_not_required_does_not_make_us_unready(monkeypatch: Any) -> None:
+def test_what_is_not_required_does_not_make_us_unready() -> None:
     """Orders are refused without prices by risk, not by the load balancer."""
-    monkeypatch.setattr(health, "CHECKS", Checks({"log": fine}, {"prices": broken}))
-    assert Client().get("/readyz").status_code == 200
+    assert checks.ready(Checks({"log": fine}, {"prices": broken}))[0] == 200
+
+
+def test_a_lost_redis_makes_nobody_unready(monkeypatch: Any) -> None:
+    """It holds copies and hints: what stops without it is not taking orders."""
+    url = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(settings, "ENV", dataclasses.replace(settings.ENV, redis_url=url))
+    status, body = checks.ready(health.checks("web"))
+    assert (status, body["checks"]["redis"].status) == (200, "failed")
 
 
 def test_a_dependency_that_hangs(monkeypatch: Any) -> None:
     """It fails in time, is not asked again while it hangs, and heals by itself."""
-    monkeypatch.setattr(health, "CHECK_S", 0.05)
-    monkeypatch.setattr(health, "KEPT_NS", -1)
+    monkeypatch.setattr(checks, "CHECK_S", 0.05)
+    monkeypatch.setattr(checks, "KEPT_NS", -1)
     release = threading.Event()
     asked = []
 
@@ -81,55 +72,66 @@ def test_a_dependency_that_hangs(monkeypatch: Any) -> None:
         release.wait(10)
         return {}
 
-    checks = Checks({"log": hang}, {})
-    assert [checks.results()["log"].status for _ in range(3)] == ["failed"] * 3
+    found = Checks({"log": hang}, {})
+    assert [found.results()["log"].status for _ in range(3)] == ["failed"] * 3
     assert len(asked) == 1
     release.set()
-    eventually(lambda: checks.results()["log"].status == "ok")
+    eventually(lambda: found.results()["log"].status == "ok")
 
 
-def test_health_is_for_people() -> None:
-    """Version, uptime, lag of each partition; always 200."""
+def test_whoever_asks_is_told_what_is_known(monkeypatch: Any) -> None:
+    """A probe a second on top of somebody who asks in the background costs nothing."""
+    monkeypatch.setattr(checks, "KEPT_NS", -1)
+    asked = []
+
+    def count() -> Mapping[str, Any]:
+        asked.append(1)
+        return {}
+
+    found = Checks({"log": count}, {})
+    assert [checks.ready(found)[0] for _ in range(5)] == [200] * 5
+    assert len(asked) == 1
+    monkeypatch.setattr(checks, "KNOWN_NS", -1)
+    assert checks.ready(found)[0] == 200
+    assert len(asked) == 2
+
+
+def test_a_summary_is_for_people() -> None:
+    """Role, version, uptime, lag of each partition; always 200."""
     World()
-    body = Client().get("/health").json()
+    status, body = checks.summary(health.checks("web"), "web")
+    assert (status, body["role"]) == (200, "web")
     assert body["version"]
     assert body["uptime_s"] >= 0
-    lag = body["checks"]["lag"]["info"]
+    lag = body["checks"]["lag"].info
     assert set(lag) == {"projector", "engine"}
     assert all(behind >= 0 for behind in lag["projector"].values())
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health"])
-def test_probes_are_read_only(path: str) -> None:
-    """And say so as a problem."""
-    answer = Client().post(path)
+@pytest.mark.parametrize("role", ["web", "engine", "projector", "pusher", "worker"])
+def test_every_role_is_ready_here(role: str) -> None:
+    """Each with what it needs and no more."""
+    assert checks.ready(health.checks(role))[0] == 200
+
+
+def test_the_public_port_says_one_word(monkeypatch: Any) -> None:
+    """Nothing of versions, lags or dependencies, for nobody."""
+    monkeypatch.setattr(health, "CHECKS", Checks({"log": fine}, {"prices": broken}))
+    answer = Client().get("/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert answer.headers["Cache-Control"].startswith("max-age=0")
+    monkeypatch.setattr(health, "CHECKS", Checks({"log": broken}, {}))
+    answer = Client().get("/health")
+    assert (answer.status_code, answer.json()) == (503, {"status": "failed"})
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+def test_what_is_inside_is_not_public(path: str) -> None:
+    """Probes and scrapes have a port of their own."""
+    assert Client().get(path).status_code == 404
+
+
+def test_health_is_read_only() -> None:
+    """And says so as a problem."""
+    answer = Client().post("/health")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-
-
-def test_metrics() -> None:
-    """Names that dashboards can rely on."""
-    text = Client().get("/metrics").content.decode()
-    for name in (
-        "oms_orders_accepted_total", "oms_requests_refused_total", "oms_ack_latency_seconds_bucket",
-        "oms_http_requests_total", "oms_ws_connections", "oms_projector_lag_records",
-        "oms_engine_lag_records",
-    ):  # fmt: skip
-        assert f"# HELP {name.removesuffix('_bucket')}" in text, name
-
-
-def test_a_lag_nobody_can_tell_is_left_out() -> None:
-    """A store that is away does not break the scrape."""
-
-    def away() -> Mapping[int, int]:
-        raise ConnectionError
-
-    (family,) = LagCollector("x", "text", away).collect()
-    assert family.samples == []
-    (family,) = LagCollector("x", "text", lambda: {0: 3}).collect()
-    assert [(one.labels, one.value) for one in family.samples] == [({"partition": "0"}, 3)]
-
-
-def test_a_method_nobody_has_is_one_series() -> None:
-    """Labels are bounded whatever comes in."""
-    metrics.count_http("BREW", "/api/pot", 418, 0.001)
-    assert 'method="BREW"' not in Client().get("/metrics").content.decode()

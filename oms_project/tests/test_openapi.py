@@ -13,7 +13,7 @@ from drf_spectacular.validation import validate_schema
 from oms_project.rest import openapi
 from oms_project.tests.test_access_matrix import api_routes
 
-UNDOCUMENTED: Final = {"livez", "readyz", "health", "metrics", "schema", "docs"}
+UNDOCUMENTED: Final = {"health", "schema", "docs"}
 
 
 @pytest.fixture(scope="module")

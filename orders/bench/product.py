@@ -82,7 +82,7 @@ class Product:
                 process.kill()
                 process.wait()
 
-    def wait_ready(self, path: str = "/readyz") -> None:
+    def wait_ready(self, path: str = "/health") -> None:
         """Return when the web role says that all of it is ready.
 
         Raises:

@@ -57,7 +57,9 @@ class Stage:
         self.deaths: list[str] = []
         self.recoveries_ms: list[int] = []
         self._port = free_port()
-        found = {role: line for role, line in up.roles(self._port).items() if role != "worker"}
+        self._inner = free_port()
+        lines = up.roles(self._port, {"web": self._inner})
+        found = {role: line for role, line in lines.items() if role != "worker"}
         self.product = Product(found, self._port)
         self.stopped = threading.Event()
         self._quick: dict[str, int] = {}
@@ -143,15 +145,15 @@ class Stage:
 
     def ready(self) -> Ready:
         """Ask /readyz; status 0: nobody answered."""
-        status, body, ms = self.get("/readyz")
+        status, body, ms = self.get("/readyz", port=self._inner)
         checks = body.get("checks", {})
         failed = frozenset(name for name, one in checks.items() if one["status"] != "ok")
         return Ready(status, failed, ms)
 
-    def get(self, path: str, token: str = "") -> tuple[int, dict[str, Any], int]:
+    def get(self, path: str, token: str = "", port: int = 0) -> tuple[int, dict[str, Any], int]:
         """Return status (0: nobody answered), body and how many ms it took."""
         begun_ns = _clock.monotonic_ns()
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=PROBE_S)
+        connection = HTTPConnection("127.0.0.1", port or self._port, timeout=PROBE_S)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         status, body = 0, {}
         try:

@@ -8,12 +8,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from marketdata import feed, wiring
 from marketdata.domain import demo
 from marketdata.domain.quote import Feed
+from oms_project.checks import Checks
 from oms_project.kernel import numbers
+from oms_project.kernel.words import Topic
+from oms_project.management.roles import RoleCommand
+from oms_project.metrics import Meter
 
 EXAMPLES = """examples:
   manage.py run_marketdata
@@ -27,7 +31,8 @@ EXAMPLES = """examples:
 """
 
 
-class Command(BaseCommand):
+class Command(RoleCommand):
+    role = "marketdata"
     help = "Publish prices to oms.prices and marks to oms.commands until stopped."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -40,6 +45,7 @@ class Command(BaseCommand):
         )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--feed", choices=("sim", "recorded"), default="sim")
         parser.add_argument("--seed", type=int, default=1, help="of the simulation (default 1)")
         parser.add_argument(
@@ -60,7 +66,9 @@ class Command(BaseCommand):
         parser.add_argument("--interval-ms", type=int, default=feed.INTERVAL_MS)
         parser.add_argument("--steps-max", type=int, help="stop after so many steps")
 
-    def handle(self, *, interval_ms: int, steps_max: int | None, **options: Any) -> None:
+    def handle(
+        self, *, interval_ms: int, steps_max: int | None, inner_port: int, **options: Any
+    ) -> None:
         if interval_ms < 1:
             raise CommandError("--interval-ms must be at least 1")
         try:
@@ -68,7 +76,9 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"publishing {source.name} prices every {interval_ms} ms")
-        with _stopped_by_signals() as stop:
+        meter = Meter("marketdata")
+        checks = Checks({"log": _log_answers, "loop": meter.check}, {})
+        with _stopped_by_signals() as stop, self.inner(inner_port, checks):
             records = feed.run(
                 source,
                 wiring.log(),
@@ -76,8 +86,14 @@ class Command(BaseCommand):
                 stop,
                 interval_ms=interval_ms,
                 steps_max=steps_max,
+                meter=meter,
             )
         self.stdout.write(f"stopped after {records} records")
+
+
+def _log_answers() -> Mapping[str, Any]:
+    wiring.log().end_offsets(Topic.PRICES)
+    return {}
 
 
 @contextlib.contextmanager

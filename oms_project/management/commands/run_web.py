@@ -2,12 +2,14 @@
 
 import uvicorn
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
-from oms_project import server
+from oms_project import health, probes, server
+from oms_project.management.roles import RoleCommand
 
 
-class Command(BaseCommand):
+class Command(RoleCommand):
+    role = "web"
     help = (
         "Serve the pages, the API and the websockets: one process, one event loop. Run more of them\n"
         "behind a proxy that is named in OMS_PROXIES, and keep connections longer than it does.\n\n"
@@ -16,6 +18,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
         parser.add_argument("--port", type=int, default=settings.ENV.web_port)
         parser.add_argument(
@@ -27,7 +30,9 @@ class Command(BaseCommand):
             help="how long requests may take that are under way at the end",
         )  # fmt: skip
 
-    def handle(self, *, host: str, port: int, keep_alive_s: int, drain_s: int, **_: object) -> None:
+    def handle(
+        self, *, host: str, port: int, inner_port: int, keep_alive_s: int, drain_s: int, **_: object
+    ) -> None:
         # Imported on use: only a process that serves puts the whole application together.
         from oms_project.asgi import application
 
@@ -36,4 +41,7 @@ class Command(BaseCommand):
             application, host=host, port=port, connections_max=connections_max,
             proxies=settings.ENV.proxies, keep_alive_s=keep_alive_s, drain_s=drain_s,
         )  # fmt: skip
-        uvicorn.Server(found).run()
+        with self.inner(
+            inner_port, health.CHECKS, alive=probes.HEART.alive, sources=health.SOURCES
+        ):
+            uvicorn.Server(found).run()

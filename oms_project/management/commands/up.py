@@ -1,10 +1,14 @@
 """manage.py up: the whole product on one machine. Few processes, one Ctrl-C."""
 
+import contextlib
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Final
 
 from django.conf import settings
@@ -28,23 +32,40 @@ def manage(*arguments: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
 
 
-def roles(port: int) -> dict[str, list[str]]:
-    """Return every role's command line, in the order they are started."""
-    celery = [sys.executable, "-m", "celery", "-A", "oms_project.celery:app"]
-    beat_file = settings.ENV.data_dir / "celerybeat"
+ROLES: Final = ("engine", "projector", "marketdata", "web", "worker", "pusher")
+INNER_OFFSET: Final = 1_000
+"""The first inner port is the public one and so much, if that is free."""
+
+
+def inner_ports(first: int) -> dict[str, int]:
+    """Return an inner port a role: *first* and those behind it, or free ones where they are taken."""
+    return {role: _free_port(first + index) for index, role in enumerate(ROLES)}
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as found, contextlib.suppress(OSError, OverflowError):
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind((settings.ENV.inner_host, port))
+            return int(found.getsockname()[1])
+    return 0
+
+
+def roles(port: int, inner: Mapping[str, int] = MappingProxyType({})) -> dict[str, list[str]]:
+    """Return every role's command line, in the order they are started. *inner*: ports by role."""
     found = {
         "engine": manage("run_engine"),
         "projector": manage("run_projector"),
         "marketdata": manage("run_marketdata"),
         "web": manage("run_web", "--port", str(port)),
-        "worker": [
-            *celery, "worker", "--beat", "--pool", "solo", "--schedule", str(beat_file),
-            "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
-        ],
-    }  # fmt: skip
+        "worker": manage("run_worker", "--beat"),
+    }
     if settings.ENV.redis_url:
         found["pusher"] = manage("run_pusher")
-    return found
+    return {
+        role: [*line, "--inner-port", str(inner[role])] if role in inner else line
+        for role, line in found.items()
+    }
 
 
 @dataclass
@@ -94,6 +115,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--port", type=int, default=settings.ENV.web_port)
+        parser.add_argument(
+            "--inner-port", type=int, default=settings.ENV.inner_port,
+            help="first of the roles' inner ports (default: --port and 1000)",
+        )  # fmt: skip
         parser.add_argument("--no-demo", action="store_true", help="do not seed the demo")
         parser.add_argument(
             "--services",
@@ -102,7 +127,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--only", default="", help="comma-separated roles, for trials")
 
-    def handle(self, *, port: int, no_demo: bool, only: str, services: bool, **_: object) -> None:
+    def handle(
+        self, *, port: int, inner_port: int, no_demo: bool, only: str, services: bool, **_: object
+    ) -> None:
         stop = stop_on_signals()
         console = Console(stderr=True)
         if services:
@@ -112,12 +139,13 @@ class Command(BaseCommand):
         wanted = set(only.split(",")) if only else None
         logs = settings.ENV.data_dir / "logs"
         logs.mkdir(exist_ok=True)
+        inner = inner_ports(inner_port or port + INNER_OFFSET)
         children = [
             Child(role, command, (logs / f"{role}.log").open("ab"))
-            for role, command in roles(port).items()
+            for role, command in roles(port, inner).items()
             if wanted is None or role in wanted
         ]
-        console.print(_welcome(port, children, logs, demo=not no_demo))
+        console.print(_welcome(port, inner, children, logs, demo=not no_demo))
         watch(children, stop, console)
 
 
@@ -184,7 +212,9 @@ def end(children: list[Child]) -> None:
         child.log.close()
 
 
-def _welcome(port: int, children: list[Child], logs: Path, *, demo: bool) -> Panel:
+def _welcome(
+    port: int, inner: Mapping[str, int], children: list[Child], logs: Path, *, demo: bool
+) -> Panel:
     table = Table.grid(padding=(0, 2))
     url = f"http://127.0.0.1:{port}"
     table.add_row("[bold]Terminal", f"[link={url}]{url}/[/link]")
@@ -196,6 +226,7 @@ def _welcome(port: int, children: list[Child], logs: Path, *, demo: bool) -> Pan
         names = ", ".join(f"[bold]{login.username}[/] ({login.text})" for login in LOGINS)
         table.add_row("Log in as", names)
         table.add_row("Password", PASSWORD)
-    table.add_row("Roles", ", ".join(child.role for child in children))
+    names = ", ".join(f"{child.role} {inner[child.role]}" for child in children)
+    table.add_row("Inner ports", f"{names} [dim](/readyz, /health, /metrics)")
     table.add_row("Logs", str(logs))
     return Panel(table, title="Crypto OMS · SIMULATED", subtitle="Ctrl-C ends everything")

@@ -308,3 +308,20 @@ def test_a_member_that_slept_finds_its_partitions_gone(
     finally:
         sleeper.kill()
         sleeper.wait()
+
+
+def test_the_ends_of_many_partitions_are_one_question(
+    kafka_server: Server, topic: Topics, opened: Callable[..., KafkaLog]
+) -> None:
+    """A probe a second on 96 partitions: one client, and no reader of a partition is made."""
+    many = 96
+    log = opened(kafka_server.address, many)
+    name = topic(many)
+    assert log.end_offsets(name) == [0] * many
+    begun = time.perf_counter()
+    log.append(name, [Record(95, "a", b"x")])
+    appended = time.perf_counter()
+    assert log.end_offsets(name) == [0] * 95 + [1]
+    assert not log._readers._open
+    # Beside the one append; it took a second and more when each partition was asked by itself.
+    assert time.perf_counter() - appended < 10 * max(appended - begun, 0.05)

@@ -1,22 +1,23 @@
 """manage.py run_projector: writes what is shown."""
 
-from django.core.management.base import BaseCommand
-
 from oms_project.adapters.process import calm_collector, stop_on_signals
+from oms_project.kernel.words import Topic
 from orders import wiring
+from orders.management.roles import LoopCommand
 
 
-class Command(BaseCommand):
+class Command(LoopCommand):
+    role = "projector"
+    topic = Topic.EVENTS
     help = (
         "Write the events of the log into the order store and the reference tables.\n\n"
         "  manage.py run_projector\n"
         "  manage.py run_projector --rounds-max 10"
     )
 
-    def add_arguments(self, parser) -> None:
-        parser.add_argument("--rounds-max", type=int, default=None, help="stop after so many polls")
-
-    def handle(self, *, rounds_max: int | None, **_: object) -> None:
+    def handle(self, *, rounds_max: int | None, inner_port: int, **_: object) -> None:
         stop = stop_on_signals()
         calm_collector()
-        wiring.projector_loop().run(stop, rounds_max=rounds_max)
+        loop = wiring.projector_loop()
+        with self.inner_of(loop, inner_port):
+            loop.run(stop, rounds_max=rounds_max)

@@ -78,7 +78,7 @@ def product() -> Iterator[str]:
 def _is_ready(port: int) -> bool:
     connection = HTTPConnection(HOST, port, timeout=1)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", "/health")
         return connection.getresponse().status == 200
     except (OSError, HTTPException):
         return False

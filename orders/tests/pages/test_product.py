@@ -40,7 +40,7 @@ class Up:
         assert self.process.poll() is None, self._log.read_text()
         connection = HTTPConnection(HOST, self.port, timeout=2)
         try:
-            connection.request("GET", "/readyz")
+            connection.request("GET", "/health")
             return connection.getresponse().status == 200
         except (OSError, HTTPException):
             return False

@@ -1,0 +1,40 @@
+"""What the commands of all roles share: a name, and an inner port."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from oms_project import probes
+from oms_project.adapters import process
+from oms_project.checks import Checks
+
+
+class RoleCommand(BaseCommand):
+    """A long-running role of the product."""
+
+    role = ""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--inner-port", type=int, default=settings.ENV.inner_port,
+            help="port of /livez, /readyz, /health and /metrics; 0: none",
+        )  # fmt: skip
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        process.become(self.role)
+        return super().execute(*args, **options)
+
+    def inner(
+        self,
+        inner_port: int,
+        checks: Checks,
+        *,
+        alive: Callable[[], str] = lambda: "",
+        sources: Sequence[probes.Source] = (),
+    ) -> AbstractContextManager[int]:
+        """Return the role's inner port, open while the context lasts."""
+        address = (settings.ENV.inner_host, inner_port)
+        return probes.serving(self.role, address, checks, alive=alive, sources=sources)
