@@ -14,7 +14,7 @@ from orders.pages import reasons
 
 register = template.Library()
 
-THIN = "\u2009"
+THIN = "\u202f"  # narrow and never broken across lines
 MINUS = "\u2212"
 NOTHING = "–"
 STATUS = {

@@ -15,6 +15,7 @@ export class Problem extends Error {
     super(body.detail || body.title || "The server refused the request.");
     this.status = status;
     this.code = body.code ?? "";
+    this.isSignedOut = status === 401 || this.code.startsWith("csrf"); // logged out, or in as somebody else
     this.errors = body.errors ?? [];
     this.unknown = status === 0 || status >= 500 || body.outcome === "unknown" || body.code === "idempotency_in_flight";
   }

@@ -1,27 +1,43 @@
 /** The tables at the bottom: open orders, positions, balances, fills, history; tabs with counters. */
 
 import { Problem, newKey, post } from "./api.js";
-import { neg, sign } from "./decimal.js";
+import { ask } from "./ask.js";
+import { sign } from "./decimal.js";
 import { $, $$, setText } from "./dom.js";
-import { Rows, newestFirst, worthShowing } from "./rows.js";
+import { explain } from "./reasons.js";
+import { Columns, newestFirst, worthShowing } from "./rows.js";
+import { Hold, Table } from "./table.js";
 
-const SHOWN_MAX = 100;
+const SHOWN = 100; // more are a press away: the rest costs nothing until somebody wants it
 
 export class Blotter {
-  constructor(store, { toasts, ticket }) {
+  constructor(store, { toasts, closing, memory }) {
     this.store = store;
     this.toasts = toasts;
-    this.ticket = ticket;
-    this.rows = new Rows(store);
+    this.closing = closing;
+    this.memory = memory;
     this.keys = new Map(); // one idempotency key per order to cancel, kept for retries
+    this.limits = new Map();
     this.root = $("#blotter");
     this.tabs();
+    this.tables();
     this.root.addEventListener("click", (event) => this.clicked(event));
     store.on("orders", () => this.showOpen());
-    store.on(["positions", "tickers"], () => this.showPositions());
+    store.on(["positions", "tickers", "orders"], () => this.showPositions());
     store.on(["balances", "tickers"], () => this.showBalances());
     store.on("fills", () => this.showFills());
     store.on("history", () => this.showHistory());
+  }
+
+  tables() {
+    const columns = new Columns(this.store);
+    const hold = new Hold(this.root, () => this.showAll());
+    const table = (name, key) => new Table(name, { columns: columns[name](), key, hold });
+    this.open = table("open", (order) => order.order_id);
+    this.positions = table("positions", (position) => position.symbol);
+    this.balances = table("balances", (balance) => balance.asset);
+    this.fills = table("fills", (fill) => fill.trade_id);
+    this.history = table("history", (order) => order.order_id);
   }
 
   /** Make the headings of the panels tabs; without scripts they simply stand above each other. */
@@ -34,42 +50,35 @@ export class Blotter {
         one.tabIndex = on ? 0 : -1;
         $(`#${one.dataset.tab}`).hidden = !on;
       }
+      this.tab = tab.dataset.tab;
+      this.memory.set("tab", this.tab);
       if (focus) tab.focus();
+      this.showAll();
     };
     for (const tab of tabs) tab.addEventListener("click", () => select(tab));
     $("[role=tablist]", this.root).addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (step) select(tabs[(tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length], true);
     });
-    select(tabs[0]);
+    const kept = this.memory.get("tab");
+    select(tabs.find((tab) => tab.dataset.tab === kept) ?? tabs[0]);
   }
 
-  ready() {
-    return this.store.seq !== null;
+  /** Show the table that can be seen; the others are brought up to date when they are chosen. */
+  showAll() {
+    if (!this.open) return;
+    for (const show of ["showOpen", "showPositions", "showBalances", "showFills", "showHistory"]) this[show]();
   }
 
-  /** Replace a table's rows only when what they show changed; keep the focus where it was. */
-  fill(name, items, build, key) {
-    if (!this.ready()) return;
-    const body = $(`#${name}-rows`);
-    const shown = items.slice(0, SHOWN_MAX);
-    const old = new Map([...body.children].map((row) => [row.dataset.key, row]));
-    const rows = shown.map((item) => {
-      const id = key(item);
-      const print = JSON.stringify(item);
-      const known = old.get(id);
-      if (known?.dataset.print === print) return known;
-      const row = build(item);
-      row.dataset.key = id;
-      row.dataset.print = print;
-      return row;
-    });
-    const focused = document.activeElement?.dataset ?? {};
-    const same = rows.length === body.children.length && rows.every((row, index) => row === body.children[index]);
-    if (!same) body.replaceChildren(...rows);
-    if (!same && focused.cancel && !body.contains(document.activeElement)) $(`[data-cancel="${focused.cancel}"]`, body)?.focus();
-    $(`#${name}-empty`).hidden = items.length > 0;
-    $(`#${name}-table`).hidden = items.length === 0;
+  /** Put items into a table, the first of them; a button brings the rest. */
+  fill(name, items) {
+    if (this.store.seq === null || this.tab !== name) return;
+    const most = this.limits.get(name) ?? SHOWN;
+    this[name].show(items.slice(0, most), items.length);
+    const more = $(`#${name}-more`);
+    if (!more) return;
+    more.hidden = items.length <= most;
+    setText($("span", more), `${most} of ${items.length} shown.`);
   }
 
   count(name, count) {
@@ -80,57 +89,64 @@ export class Blotter {
   }
 
   showOpen() {
-    if (!this.ready()) return;
+    if (this.store.seq === null) return;
     const orders = [...this.store.orders.values()].sort(newestFirst);
-    this.fill("open", orders, (order) => this.rows.open(order), (order) => order.order_id);
+    this.fill("open", orders);
     this.count("open", orders.length);
     const all = $("#cancel-all");
     if (all) all.disabled = orders.length === 0;
   }
 
   showPositions() {
-    if (!this.ready()) return;
-    const shown = [...this.store.positions.values()].filter(worthShowing).map((position) => ({
-      ...position,
-      mark_price: this.store.closingPrice(position) ?? position.mark_price,
-    }));
-    this.fill("positions", shown, (position) => this.rows.position(position), (position) => position.symbol);
-    this.count("positions", shown.filter((position) => sign(position.quantity)).length);
+    if (this.store.seq === null) return;
+    const shown = [...this.store.positions.values()].filter(worthShowing);
+    this.fill("positions", shown.map((position) => this.closing.marked(position)));
+    const held = shown.filter((position) => sign(position.quantity)).length;
+    this.count("positions", held);
+    const flatten = $("#flatten");
+    if (flatten) flatten.disabled = held === 0;
   }
 
   showBalances() {
-    if (!this.ready()) return;
     const shown = [...this.store.balances.values()].map((balance) => ({
       ...balance,
       mark: this.store.tickers.get(`${balance.asset}-USD`)?.mark,
     }));
-    this.fill("balances", shown, (balance) => this.rows.balance(balance), (balance) => balance.asset);
+    this.fill("balances", shown);
   }
 
   showFills() {
-    this.fill("fills", this.store.fills, (fill) => this.rows.fill(fill), (fill) => fill.trade_id);
+    this.fill("fills", this.store.fills);
   }
 
   showHistory() {
-    this.fill("history", [...this.store.history.values()], (order) => this.rows.history(order), (order) => order.order_id);
+    this.fill("history", [...this.store.history.values()]);
   }
 
   clicked(event) {
     const button = event.target.closest("button");
-    if (!button) return;
-    if (button.dataset.cancel) {
-      event.preventDefault();
-      this.cancel(button.dataset.cancel, button);
-    } else if (button.id === "cancel-all") {
-      event.preventDefault();
-      this.cancelAll(button);
-    } else if (button.dataset.close) {
-      this.prepareClose(button.dataset.close);
+    if (!button) {
+      this.rowClicked(event);
+      return;
     }
+    const { cancel, close, more } = button.dataset;
+    if (cancel || button.id === "cancel-all") event.preventDefault();
+    if (cancel) this.send(cancel, `/api/orders/${cancel}/cancel`, {}, button);
+    else if (close) this.closing.ask(close);
+    else if (button.id === "cancel-all") this.cancelAll(button);
+    else if (button.id === "flatten") this.closing.askAll();
+    else if (more) this.more(more);
   }
 
-  cancel(orderId, button) {
-    return this.send(orderId, `/api/orders/${orderId}/cancel`, {}, button);
+  /** A row opens its order; not when text was marked, not in the cell of the buttons. */
+  rowClicked(event) {
+    if (event.target.closest("a, .act") || String(getSelection())) return;
+    event.target.closest("tbody tr")?.querySelector(".time a")?.click();
+  }
+
+  more(name) {
+    this.limits.set(name, (this.limits.get(name) ?? SHOWN) + SHOWN);
+    this.showAll();
   }
 
   /** Post a cancel once; after an unknown outcome the same key is used again. */
@@ -146,7 +162,7 @@ export class Blotter {
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       if (!problem.unknown) this.keys.delete(what);
-      const text = problem.unknown ? "Not known whether it arrived. Press Cancel again, it does no harm." : problem.message;
+      const text = problem.unknown ? "Not known whether it arrived. Press Cancel again, it does no harm." : explain(problem);
       this.toasts.failed("Could not cancel", text);
     } finally {
       attempt.busy = false;
@@ -154,33 +170,27 @@ export class Blotter {
     }
   }
 
-  /** Ask first: the button turns into "Cancel n orders?" for a few seconds. */
+  /** Say what it takes before it takes it: every symbol, or the one on the screen. */
   async cancelAll(button) {
-    if (button.dataset.armed !== "yes") {
-      button.dataset.armed = "yes";
-      setText(button, `Cancel ${this.store.orders.size} orders?`);
-      setTimeout(() => this.disarm(button), 4_000);
-      return;
-    }
-    this.disarm(button);
-    const body = { account_id: this.store.account };
-    await this.send("all", "/api/orders/cancel", body, button);
+    const { symbol, account } = this.store;
+    const orders = [...this.store.orders.values()];
+    const here = orders.filter((order) => order.symbol === symbol).length;
+    const symbols = new Set(orders.map((order) => order.symbol)).size;
+    const answers = here && symbols > 1 ? { symbol: `Only ${symbol} (${here})` } : {};
+    const where = symbols > 1 ? `in ${symbols} symbols` : `in ${orders[0]?.symbol}`;
+    const answer = await ask({
+      title: `Cancel ${counted(orders.length)}?`,
+      lines: [`Everything open on ${this.store.accountName}, ${where}, also what was sent by other people or programs.`],
+      answers: { ...answers, all: `Cancel all ${orders.length}` },
+      no: "Keep them",
+    });
+    if (!answer) return;
+    const body = answer === "symbol" ? { account_id: account, symbol } : { account_id: account };
+    await this.send(answer, "/api/orders/cancel", body, button);
   }
+}
 
-  disarm(button) {
-    delete button.dataset.armed;
-    setText(button, "Cancel all");
-  }
-
-  prepareClose(symbol) {
-    const position = this.store.positions.get(symbol);
-    const way = sign(position.quantity) > 0 ? "sell" : "buy";
-    const quantity = sign(position.quantity) > 0 ? position.quantity : neg(position.quantity);
-    if (symbol !== this.store.symbol) {
-      location.assign(`../${symbol}/?side=${way}&type=market&quantity=${quantity}#ticket`);
-      return;
-    }
-    this.ticket.fill({ side: way, type: "market", quantity });
-    $("#submit").focus();
-  }
+/** Return "1 open order", "12 open orders". */
+export function counted(count) {
+  return `${count} open ${count === 1 ? "order" : "orders"}`;
 }

@@ -47,9 +47,18 @@ export class Book {
   levels(side, count) {
     const way = side === "bids" ? 1 : -1;
     const keys = [...this.sides[side].keys()].sort((a, b) => (a < b ? way : a > b ? -way : 0));
+    return this.summed(keys.slice(0, count).map((key) => this.sides[side].get(key)));
+  }
+
+  /** Return the levels at these prices, best first; a price nobody is at has no size. */
+  at(side, prices) {
+    const book = this.sides[side];
+    return this.summed(prices.map((price) => book.get(toScaled(price, this.places.price)) ?? { price, size: null, amount: 0n }));
+  }
+
+  summed(levels) {
     let sum = 0n;
-    return keys.slice(0, count).map((key) => {
-      const { price, size, amount } = this.sides[side].get(key);
+    return levels.map(({ price, size, amount }) => {
       sum += amount;
       return { price, size, total: fromScaled(sum, this.places.size), sum };
     });

@@ -15,8 +15,9 @@ const STEP_MS = 250;
 const TOGETHER_MS = 5_000; // a buy and a sell further apart say nothing of the mid
 
 export class Chart {
-  constructor(store) {
+  constructor(store, memory) {
     this.store = store;
+    this.memory = memory;
     this.canvas = $("#chart-canvas");
     this.pen = this.canvas.getContext("2d");
     this.places = placesFor(store.instrument).price;
@@ -27,6 +28,12 @@ export class Chart {
     this.canvas.addEventListener("pointermove", (event) => this.point(event));
     this.canvas.addEventListener("pointerleave", () => this.point(null));
     for (const button of $$("[data-span]")) button.addEventListener("click", () => this.choose(button));
+    addEventListener("palette", () => {
+      this.colours = this.readColours();
+      this.draw();
+    });
+    const kept = memory.get("span");
+    if (kept) this.choose($(`[data-span="${kept}"]`));
     store.on("ticker", () => this.tick());
     store.on(["fills", "orders"], () => this.draw());
   }
@@ -69,6 +76,7 @@ export class Chart {
   choose(button) {
     for (const one of $$("[data-span]")) one.setAttribute("aria-pressed", String(one === button));
     this.span_ms = Number(button.dataset.span) * 60_000;
+    this.memory.set("span", button.dataset.span);
     this.draw();
   }
 

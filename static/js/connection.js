@@ -1,25 +1,45 @@
-/** The connection badge and the banner: live, reconnecting, stale. Stale prices are greyed. */
+/**
+ * The connection badge and the banner: live, reconnecting, stale, logged out; and what everybody on
+ * the page must know of the account and the symbol. Stale prices are greyed.
+ */
 
 import { $, setText } from "./dom.js";
+import { notice } from "./standing.js";
 
 const STALE_MS = 5_000;
 const BANNER_AFTER_MS = 1_500;
+const USER = "oms.user";
+const WORDS = { live: "Live", reconnecting: "Reconnecting", out: "Logged out", closed: "Refused" };
 
 export class Connection {
-  constructor(store) {
+  constructor(store, { user }) {
     this.store = store;
+    this.user = user;
     this.states = { market: "connecting", orders: "connecting" };
     this.heardAt = performance.now();
     this.badge = $("#connection");
     this.banner = $("#banner");
     setInterval(() => this.show(), 500);
+    store.on("account", () => this.show());
+    this.watchUser();
+  }
+
+  /** Another tab logged somebody else in: this page is no longer of who looks at it. */
+  watchUser() {
+    localStorage.setItem(USER, this.user);
+    addEventListener("storage", ({ key, newValue }) => {
+      if (key === USER && newValue !== this.user) {
+        this.store.signOut(`${newValue} has logged in in this browser. This page is still ${this.user}'s: it can send nothing any more.`);
+      }
+    });
   }
 
   changed(name, state, code) {
     this.states[name] = state;
     if (state === "live") this.heardAt = performance.now();
     else this.lostAt ??= performance.now();
-    if (state === "closed") this.refused = code;
+    if (state === "closed" && code === 4401) this.store.signOut();
+    else if (state === "closed") this.refused = code;
     this.show();
   }
 
@@ -28,6 +48,10 @@ export class Connection {
     if (message.symbol !== this.store.symbol) return;
     if (message.stale !== undefined) this.stale = message.stale;
     if (!message.stale) this.heardAt = performance.now();
+  }
+
+  took(ms) {
+    this.latency = ms;
   }
 
   error({ code, detail }) {
@@ -41,28 +65,45 @@ export class Connection {
     const silent = performance.now() - this.heardAt;
     const trading = this.store.instrument.state === "TRADING"; // others have no prices to grow old
     const stale = trading && (this.stale || silent > STALE_MS);
-    const state = live ? (stale ? "stale" : "live") : "reconnecting";
+    const state = this.state(live, stale);
     const seconds = Math.floor(silent / 1000);
-    const text = { live: "Live", stale: `Stale ${seconds}\u2009s`, reconnecting: "Reconnecting" }[state];
-    setText($("#connection-text"), this.lostAt === undefined ? "Connecting" : text);
     if (this.badge.dataset.state !== state) this.badge.dataset.state = state;
-    document.documentElement.toggleAttribute("data-stale", state !== "live");
+    setText($("#connection-text"), this.words(state, seconds));
+    const old = state !== "live";
+    this.store.stale = stale || !live;
+    if (document.documentElement.hasAttribute("data-stale") !== old) document.documentElement.toggleAttribute("data-stale", old);
     this.tell(this.message(live, stale, seconds));
   }
 
+  state(live, stale) {
+    if (this.store.signedOut) return "out";
+    if (this.refused) return "closed";
+    if (!live) return "reconnecting";
+    return stale ? "stale" : "live";
+  }
+
+  words(state, seconds) {
+    if (this.lostAt === undefined) return "Connecting";
+    if (state === "stale") return `Stale ${seconds}\u202fs`;
+    if (state === "live" && this.latency !== undefined) return `Live ${this.latency}\u202fms`;
+    return WORDS[state];
+  }
+
   message(live, stale, seconds) {
-    if (this.refused === 4401) return "Your session has ended. Log in again to go on.";
+    if (this.store.signedOut) return this.store.signedOut;
     if (this.refused) return "The server does not allow this page's connection. Reload, or ask the desk.";
     if (!live && performance.now() - (this.lostAt ?? performance.now()) > BANNER_AFTER_MS) {
       return "Connection lost. Prices and orders shown are the last known ones; reconnecting…";
     }
-    if (live && stale) return `Prices are ${seconds}\u2009s old: new orders may be refused until they move again.`;
+    const known = notice(this.store);
+    if (known) return known;
+    if (live && stale) return `Prices are ${seconds}\u202fs old: new orders may be refused until they move again.`;
     return this.trouble && live ? this.trouble : "";
   }
 
   tell(text) {
-    this.banner.hidden = !text;
+    if (this.banner.hidden === Boolean(text)) this.banner.hidden = !text;
     setText($("#banner-text"), text);
-    $("#banner-login").hidden = this.refused !== 4401;
+    $("#banner-login").hidden = !this.store.signedOut;
   }
 }

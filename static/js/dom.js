@@ -20,6 +20,17 @@ export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
 
+/** Make children exactly these elements, touching only those that come, go or move. */
+export function arrange(parent, elements) {
+  const kept = new Set(elements);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  let next = parent.firstElementChild;
+  for (const element of elements) {
+    if (element === next) next = next.nextElementSibling;
+    else parent.insertBefore(element, next);
+  }
+}
+
 /** Return the JSON block the server left in the page. */
 export function boot() {
   left ??= JSON.parse(document.getElementById("boot")?.textContent ?? "{}");

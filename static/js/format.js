@@ -2,7 +2,7 @@
 
 import { canonical, neededPlaces, sign } from "./decimal.js";
 
-const THIN = "\u2009";
+const THIN = "\u202f"; // narrow and never broken across lines
 const MINUS = "\u2212";
 
 /** Split a decimal into what is bright and the trailing zeros that are dimmed. Text only: it is hot. */

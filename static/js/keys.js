@@ -13,6 +13,7 @@ export class Keys {
     this.switch.addEventListener("change", () => localStorage.setItem(SWITCH, this.switch.checked ? "on" : "off"));
     $("#keys-open").addEventListener("click", () => this.open());
     document.addEventListener("keydown", (event) => this.pressed(event));
+    this.sheet.addEventListener("close", () => $("#user-menu summary").focus());
   }
 
   open() {
@@ -20,11 +21,11 @@ export class Keys {
   }
 
   pressed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || this.sheet.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
     const typing = event.target.matches("input:not([type=radio]), select, textarea");
     if (event.key === "Escape" && typing) event.target.blur();
     if (typing) return;
-    const act = this.switch.checked && ACTIONS[event.key.toLowerCase()];
+    const act = (this.switch.checked || event.key === "?") && ACTIONS[event.key.toLowerCase()];
     if (!act) return;
     event.preventDefault();
     act(this);

@@ -1,14 +1,16 @@
 /** The order book on the screen: asks above, spread, bids below; a price goes into the ticket. */
 
-import { divDown, mul, sub } from "./decimal.js";
+import { add, cmp, divDown, mul, sub } from "./decimal.js";
 import { withBars } from "./book.js";
 import { $, h, setText } from "./dom.js";
 import { number, placesFor, setNumber } from "./format.js";
 
-const ROW_PX = 21;
-const SPREAD_PX = 37;
+const ROW_PX = 18;
+const SPREAD_PX = 30;
 const ROWS_MIN = 6;
 const ROWS_MAX = 25;
+
+const AIM_MS = 5_000; // a pointer that rests that long does not aim any more
 
 export class Ladder {
   /** pick(price, side): called when a level is chosen. */
@@ -20,36 +22,77 @@ export class Ladder {
     this.bodies = { asks: $("#book-asks"), bids: $("#book-bids") };
     this.rows = { asks: [], bids: [] };
     this.frame = $("#book-frame");
-    new ResizeObserver(() => store.touch("book")).observe(this.frame);
+    this.pinned = null; // the prices that stand still while somebody aims at one of them
+    new ResizeObserver(() => this.resized()).observe(this.frame);
+    this.frame.addEventListener("pointermove", () => this.aim());
+    this.frame.addEventListener("pointerleave", () => this.release());
+    this.frame.addEventListener("pointerdown", (event) => (this.aimedAt = priceOf(event)));
     this.frame.addEventListener("click", (event) => this.clicked(event));
     this.frame.addEventListener("keydown", (event) => this.moved(event));
     store.on(["book", "orders"], () => this.show());
   }
 
+  resized() {
+    this.counted = null;
+    this.store.touch("book");
+  }
+
   count() {
+    if (this.counted) return this.counted;
     const fixed = SPREAD_PX + $("#book-head").offsetHeight;
     const room = Math.floor((this.frame.clientHeight - fixed) / 2);
-    const count = Math.max(ROWS_MIN, Math.min(ROWS_MAX, Math.round(room / ROW_PX)));
-    const height = `${Math.max(19, Math.min(ROW_PX + 4, Math.floor(room / count)))}px`;
-    if (this.height !== height) this.frame.style.setProperty("--row", height);
-    this.height = height;
+    const count = Math.max(ROWS_MIN, Math.min(ROWS_MAX, Math.floor(room / ROW_PX)));
+    this.frame.style.setProperty("--row", `${Math.max(ROW_PX, Math.floor(room / count))}px`);
+    this.counted = count;
     return count;
+  }
+
+  /** The rows stand still under a pointer: their sizes go on, their prices do not. */
+  aim() {
+    if (!this.pinned && this.shown) this.pinned = this.shown;
+    this.frame.toggleAttribute("data-held", Boolean(this.pinned));
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.release(), AIM_MS);
+  }
+
+  release() {
+    clearTimeout(this.resting);
+    this.pinned = null;
+    this.frame.removeAttribute("data-held");
+    this.store.touch("book");
   }
 
   show() {
     if (this.book.seq === null) return;
     const count = this.count();
-    const [bids, asks] = withBars(this.book.levels("bids", count), this.book.levels("asks", count));
-    const mine = this.ownPrices();
+    const mine = this.ownSizes();
+    const [bids, asks] = withBars(this.levels("bids", count, mine.buy), this.levels("asks", count, mine.sell));
+    if (!this.pinned) this.shown = { bids: bids.map((level) => level.price), asks: asks.map((level) => level.price) };
     this.fill("asks", [...asks].reverse(), mine.sell);
     this.fill("bids", bids, mine.buy);
-    this.spread(bids[0]?.price, asks[0]?.price);
+    const [[bid], [ask]] = [this.book.levels("bids", 1), this.book.levels("asks", 1)];
+    this.spread(bid?.price, ask?.price);
   }
 
-  ownPrices() {
-    const mine = { buy: new Set(), sell: new Set() };
-    for (const order of this.store.orders.values()) {
-      if (order.symbol === this.store.symbol && order.price) mine[order.side].add(order.price);
+  /** Best first: the book's levels and own prices between them; the pinned ones while they are pinned. */
+  levels(side, count, own) {
+    if (this.pinned) return this.book.at(side, this.pinned[side]);
+    const levels = this.book.levels(side, count);
+    const worst = levels.at(-1)?.price;
+    const inside = (price) => worst === undefined || (side === "bids" ? cmp(price, worst) > 0 : cmp(price, worst) < 0);
+    const missing = [...own.keys()].filter((price) => inside(price) && levels.every((level) => cmp(level.price, price) !== 0));
+    if (!missing.length) return levels;
+    const way = side === "bids" ? -1 : 1;
+    const prices = [...levels.map((level) => level.price), ...missing].sort((a, b) => way * cmp(a, b));
+    return this.book.at(side, prices.slice(0, count));
+  }
+
+  /** Own open sizes by price, of each side. */
+  ownSizes() {
+    const mine = { buy: new Map(), sell: new Map() };
+    for (const { symbol, price, side, remaining_quantity: left } of this.store.orders.values()) {
+      if (symbol !== this.store.symbol || !price) continue;
+      mine[side].set(price, add(mine[side].get(price) ?? "0", left));
     }
     return mine;
   }
@@ -62,14 +105,15 @@ export class Ladder {
       this.bodies[side].append(rows.at(-1).row);
     }
     while (rows.length > levels.length) rows.pop().row.remove();
-    levels.forEach((level, index) => this.put(rows[index], level, mine.has(level.price)));
+    levels.forEach((level, index) => this.put(rows[index], level, mine.get(level.price)));
   }
 
   row(side) {
     const price = h("button", { type: "button", class: "price", tabindex: "-1" });
+    const own = h("td", { class: "own-size" });
     const [size, total] = [h("td", { class: "num" }), h("td", { class: "num muted" })];
-    const row = h("tr", { class: side }, h("td", { class: "num" }, price), size, total);
-    return { row, price, size, total };
+    const row = h("tr", { class: side }, own, h("td", { class: "num" }, price), size, total);
+    return { row, own, price, size, total };
   }
 
   put(cells, level, own) {
@@ -77,8 +121,15 @@ export class Ladder {
       cells.width = level.width;
       cells.row.style.setProperty("--w", `${level.width / 10}%`);
     }
-    cells.row.dataset.price = level.price;
-    cells.row.classList.toggle("own", own);
+    if (cells.at !== level.price) cells.row.dataset.price = level.price;
+    cells.at = level.price;
+    const words = own ? number(own) : "";
+    if (cells.words !== words) {
+      cells.words = words;
+      cells.row.classList.toggle("own", Boolean(own));
+      setText(cells.own, words);
+      cells.own.title = own ? `Your open orders here: ${words} ${this.store.instrument.base}` : "";
+    }
     setNumber(cells.price, level.price, this.places.price);
     setNumber(cells.size, level.size, this.places.size);
     setNumber(cells.total, level.total, this.places.size);
@@ -99,11 +150,12 @@ export class Ladder {
     }
   }
 
+  /** The price is the one that was aimed at when the button went down. */
   clicked(event) {
-    const row = event.target.closest("tr[data-price]");
-    if (!row) return;
+    const aimed = event.detail ? this.aimedAt : priceOf(event); // a key press has no pointer
+    if (!aimed) return;
     event.preventDefault();
-    this.pick(row.dataset.price, row.classList.contains("asks") ? "buy" : "sell");
+    this.pick(aimed.price, aimed.side);
   }
 
   /** One tab stop for the whole ladder; the arrow keys walk it. */
@@ -117,4 +169,9 @@ export class Ladder {
     prices[at + step].tabIndex = 0;
     prices[at + step].focus();
   }
+}
+
+function priceOf(event) {
+  const row = event.target.closest("tr[data-price]");
+  return row && { price: row.dataset.price, side: row.classList.contains("asks") ? "buy" : "sell" };
 }

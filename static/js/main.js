@@ -1,38 +1,54 @@
 /** The trading page: builds the parts and connects them to the two sockets. */
 
 import { Problem, get } from "./api.js";
+import { ignoreRepeats } from "./ask.js";
 import { Blotter } from "./blotter.js";
 import { Book } from "./book.js";
 import { Chart } from "./chart.js";
+import { Closing } from "./closing.js";
 import { Connection } from "./connection.js";
 import { $, boot } from "./dom.js";
 import { placesFor } from "./format.js";
 import { Keys } from "./keys.js";
 import { Ladder } from "./ladder.js";
+import { Memory } from "./memory.js";
 import { menus, phoneTabs } from "./menus.js";
+import { Notices } from "./notices.js";
+import { palette } from "./palette.js";
+import { Receipt } from "./receipt.js";
 import { Socket } from "./socket.js";
 import { Store } from "./store.js";
 import { Tape, TickerBar } from "./tape.js";
 import { Ticket } from "./ticket.js";
 import { Toasts } from "./toasts.js";
+import { Worth } from "./worth.js";
 
 const page = boot();
-const store = new Store(page);
+const desk = $("#trade");
+const { user = "" } = desk.dataset;
+const store = new Store(page, desk.dataset);
+const memory = new Memory(user, page.account ?? "");
 const book = new Book(placesFor(store.instrument));
-const toasts = new Toasts(store);
-const ticket = new Ticket(store, toasts);
-const connection = new Connection(store);
-const chart = new Chart(store);
+const notices = new Notices(memory);
+const receipt = new Receipt(store);
+const toasts = new Toasts(store, { notices, receipt });
+const ticket = new Ticket(store, { book, receipt, memory: new Memory(user, page.account ?? "", page.symbol) });
+const closing = new Closing(store);
+const connection = new Connection(store, { user });
+const chart = new Chart(store, memory);
 new Ladder(store, book, (price, side) => {
-  ticket.fill({ price, side, type: "limit" });
   showPanel("ticket");
+  ticket.fill({ price, side, type: "limit" });
 });
 new Tape(store);
 new TickerBar(store);
-new Blotter(store, { toasts, ticket });
+new Worth(store, (position) => closing.marked(position));
+new Blotter(store, { toasts, closing, memory });
 new Keys({ ticket });
+ignoreRepeats(document);
 menus();
-const showPanel = phoneTabs();
+palette();
+const showPanel = phoneTabs(memory);
 
 // ---------------------------------------------------------------- market
 const market = new Socket("/ws/market", {
@@ -75,11 +91,13 @@ for (const channel of ["book", "trades"]) {
 const orders = new Socket("/ws/orders", {
   receive: (message) => receiveOrders(message),
   changed: (state, code) => connection.changed("orders", state, code),
+  took: (ms) => connection.took(ms),
 });
 
 function receiveOrders(message) {
   if (message.op === "snapshot") {
     store.snapshot(message);
+    loadAccount();
     loadHistory();
   } else if (message.op === "event") {
     receiveEvent(message);
@@ -102,6 +120,16 @@ function receiveEvent(message) {
 function restart() {
   store.seq = null;
   orders.renew("orders");
+}
+
+/** What the account may do: the stream tells every change of it, this is how it begins. */
+async function loadAccount() {
+  try {
+    store.putAccount(await get(`/api/accounts/${store.account}`));
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    toasts.failed("The account's limits could not be loaded", problem.message);
+  }
 }
 
 async function loadHistory() {

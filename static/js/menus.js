@@ -36,16 +36,23 @@ function symbolFilter() {
   });
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter") fitting()[0]?.click();
-    if (event.key === "ArrowDown") fitting()[0]?.focus();
+  });
+  $("#symbol-menu").addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const stops = [field, ...fitting()];
+    stops.at(Math.min(Math.max(stops.indexOf(document.activeElement) + step, 0), stops.length - 1)).focus();
   });
 }
 
 /** Wire the phone's tabs; returns a function that shows a panel by name (no effect when wide). */
-export function phoneTabs() {
+export function phoneTabs(memory) {
   const desk = $("#trade");
   const links = $$("#phone-tabs a");
   const show = (name) => {
     desk.dataset.panel = name;
+    memory.set("panel", name);
     for (const link of links) {
       if (link.dataset.panel === name) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
@@ -60,7 +67,7 @@ export function phoneTabs() {
       if (tab) tab.click();
     });
   }
-  const asked = location.hash.slice(1);
-  show(links.some((link) => link.dataset.panel === asked) ? asked : "chart");
+  const asked = [location.hash.slice(1), memory.get("panel")];
+  show(asked.find((name) => links.some((link) => link.dataset.panel === name)) ?? "chart");
   return show;
 }

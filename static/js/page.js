@@ -2,6 +2,7 @@
 
 import { boot } from "./dom.js";
 import { menus } from "./menus.js";
+import { palette } from "./palette.js";
 import { Socket } from "./socket.js";
 
 const { account, order_id: orderId } = boot();
@@ -36,4 +37,5 @@ function follow() {
 }
 
 menus();
+palette();
 if (orderId) addEventListener("load", follow);

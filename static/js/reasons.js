@@ -1,13 +1,44 @@
-/** What a refusal means in plain words. The server knows the texts (orders/pages/reasons.py). */
+/** What a refusal means in plain words, with the numbers. The server knows the texts (orders/pages/reasons.py). */
 
 import { boot } from "./dom.js";
-import { words } from "./format.js";
+import { number, percent, placesFor, words } from "./format.js";
 
-/** Return a sentence for a code. */
-export function reason(code) {
+/** What the instrument's own filters say about a refusal: "largest 100 BTC". */
+const LIMITS = {
+  quantity_min: (one) => one.quantity_min && `smallest ${number(one.quantity_min)} ${one.base}`,
+  quantity_max: (one) => one.quantity_max && `largest ${number(one.quantity_max)} ${one.base}`,
+  min_notional: (one) => one.notional_min && `at least ${number(one.notional_min)} ${one.quote}`,
+  max_notional: (one) => one.notional_max && `at most ${number(one.notional_max)} ${one.quote}`,
+  price_collar: (one) => one.price_collar && `at most ${percent(one.price_collar)} away`,
+  max_order_value: (one, limits) => limits.max_order_value && `at most ${number(limits.max_order_value)} ${one.quote}`,
+  max_open_orders: (one, limits) => limits.max_open_orders && `at most ${limits.max_open_orders}`,
+};
+
+/** Return a sentence for a code; order: names the instrument; limits: the account's. */
+export function reason(code, order = null, limits = {}) {
   if (!code) return "";
+  const instrument = order && boot().instruments?.find((one) => one.symbol === order.symbol);
+  const numbers = instrument ? LIMITS[code]?.(instrument, limits) : "";
+  return numbers ? `${sentence(code).replace(/\.$/, "")} (${numbers}).` : sentence(code);
+}
+
+function sentence(code) {
   const known = boot().reasons?.[code];
   if (known) return known;
   const text = words(code);
   return `${text[0].toUpperCase()}${text.slice(1)}.`;
+}
+
+/** Return "Buy 0.5 BTC-USD @ 64 000.00". */
+export function describe({ side, quantity, symbol, type, price }) {
+  const instrument = boot().instruments.find((one) => one.symbol === symbol);
+  const places = instrument ? placesFor(instrument).price : 0;
+  const at = type === "market" || !price ? "at market" : `@ ${number(price, places)}`;
+  return `${side === "buy" ? "Buy" : "Sell"} ${number(quantity)} ${symbol} ${at}`;
+}
+
+/** Return what an answer that is not a success says, for a person: no pointers, no codes. */
+export function explain(problem) {
+  const told = problem.errors.map(({ detail, code }) => boot().reasons?.[code] ?? (detail || sentence(code)));
+  return told.length ? told.join(" ") : problem.message;
 }

@@ -1,125 +1,227 @@
-/** One builder a table: what a row of the blotter looks like. The templates print the same cells. */
+/** The columns of each table of the blotter. The templates print the same cells. */
 
 import { cmp, divDown, mul, sign, sub } from "./decimal.js";
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 import { SIDE, STATUS, clock, placesFor, setNumber, setTone, stamp } from "./format.js";
+import { orderPage, symbolPage } from "./links.js";
 import { reason } from "./reasons.js";
 
 const EMPTY_PLACES = { price: 0, size: 0 };
 
-function num(text, places, { signed = false, toned = false, unit } = {}) {
-  const value = h("span", {});
-  setNumber(value, text, places, signed);
-  const cell = h("td", { class: "num" }, value, unit && text !== null ? h("span", { class: "unit" }, ` ${unit}`) : null);
-  if (toned) setTone(cell, text);
-  return cell;
+/** A cell with one number. read(item) -> {text, places}; unit(item): words behind it. */
+function num(read, { signed = false, toned = false, unit, title } = {}) {
+  return {
+    class: "num",
+    make: (cell) => cell.append(h("span", {}), unit ? h("span", { class: "unit" }) : ""),
+    show: (cell, item) => {
+      const { text, places } = read(item);
+      setNumber(cell.firstChild, text, places, signed);
+      if (unit) setText(cell.lastChild, text === null ? "" : ` ${unit(item)}`);
+      if (toned) setTone(cell, text);
+      if (title) cell.title = title(item);
+    },
+  };
 }
 
-function side(order) {
-  return h("td", {}, h("span", { class: `side ${order.side}` }, SIDE[order.side]));
+const side = {
+  make: (cell) => cell.append(h("span", {})),
+  show: (cell, item) => {
+    cell.firstChild.className = `side ${item.side}`;
+    setText(cell.firstChild, SIDE[item.side]);
+  },
+};
+
+const symbol = {
+  make: (cell, item) => cell.append(h("a", { href: symbolPage(item.symbol) }, item.symbol)),
+};
+
+const kind = {
+  make: (cell, order) =>
+    cell.append(`${order.type === "market" ? "Market" : "Limit"} `, h("span", { class: "unit" }, order.time_in_force.toUpperCase())),
+};
+
+/** When it happened; the link leads to the order. */
+function time(read, words) {
+  return {
+    class: "time",
+    make: (cell, item) => {
+      cell.append(h("a", { href: orderPage(item.order_id), title: "Open the order" }, h("time", {})));
+    },
+    show: (cell, item) => {
+      const iso = read(item);
+      const text = cell.querySelector("time");
+      text.dateTime = iso;
+      text.title = `${iso.slice(0, 10)} ${iso.slice(11, 23)} UTC`;
+      setText(text, words(iso));
+    },
+  };
 }
 
-function symbol(name) {
-  return h("td", {}, h("a", { href: `../${name}/` }, name));
-}
+const status = {
+  make: (cell) => cell.append(h("span", {})),
+  show: (cell, order) => {
+    cell.firstChild.className = `status ${order.status.toLowerCase()}`;
+    cell.firstChild.title = order.reason ? reason(order.reason, order) : "";
+    setText(cell.firstChild, STATUS[order.status] ?? order.status);
+  },
+};
 
-function kind(order) {
-  return h("td", {}, `${order.type === "market" ? "Market" : "Limit"} `, h("span", { class: "unit" }, order.time_in_force.toUpperCase()));
-}
-
-function time(iso, link) {
-  const text = h("time", { datetime: iso, title: `${iso.slice(0, 10)} ${iso.slice(11, 23)} UTC` }, link?.long ? stamp(iso) : clock(iso));
-  return h("td", { class: "time" }, link?.href ? h("a", { href: link.href, title: "Open the order" }, text) : text);
-}
-
-function status(order) {
-  const title = order.reason ? reason(order.reason) : null;
-  return h("td", {}, h("span", { class: `status ${order.status.toLowerCase()}`, title }, STATUS[order.status] ?? order.status));
+/** A small button; words(item) -> {text, label, disabled}. */
+function action(name, read, words, isShown) {
+  return {
+    class: "act",
+    make: (cell, item) => {
+      cell.append(h("button", { type: "button", class: "small", dataset: { [name]: read(item) } }));
+    },
+    show: (cell, item) => {
+      const button = cell.firstChild;
+      const { text, label, disabled = false } = words(item);
+      button.hidden = !isShown(item);
+      button.disabled = disabled;
+      button.setAttribute("aria-label", label);
+      setText(button, text);
+    },
+  };
 }
 
 export function filledShare(order) {
   return sign(order.quantity) ? divDown(mul(order.filled_quantity, "100"), order.quantity, 0) : "0";
 }
 
-export class Rows {
+/** Profit is read at a glance: two decimals, cut; the order page has all of them. */
+function cents(text) {
+  return { text: text === null || text === undefined ? null : divDown(text, "1", 2), places: 2 };
+}
+
+/** What a position has made and not taken yet, at the price closing it would pay; flat: zero. */
+export function unrealized({ quantity, average_price: average, mark_price: mark, unrealized_pnl: told }) {
+  if (!sign(quantity)) return "0";
+  return mark && average ? mul(sub(mark, average), quantity) : (told ?? null);
+}
+
+export class Columns {
   constructor(store) {
     this.store = store;
   }
 
-  places(name) {
-    const instrument = this.store.instruments.get(name);
+  places(item) {
+    const instrument = this.store.instruments.get(item.symbol);
     return instrument ? placesFor(instrument) : EMPTY_PLACES;
   }
 
-  open(order) {
-    const places = this.places(order.symbol);
-    const waiting = order.status === "PENDING_CANCEL";
-    const cancel = h(
-      "button",
-      { type: "button", class: "small", dataset: { cancel: order.order_id }, disabled: waiting, "aria-label": `Cancel ${SIDE[order.side]} ${order.quantity} ${order.symbol}` },
-      waiting ? "Canceling" : "Cancel",
-    );
-    return h(
-      "tr", {}, time(order.created_at, { href: `/orders/${order.order_id}/` }), symbol(order.symbol), side(order), kind(order),
-      order.price ? num(order.price, places.price) : h("td", { class: "num muted" }, "Market"),
-      num(order.quantity, places.size), this.filled(order, places), status(order),
-      h("td", { class: "act" }, this.store.mayTrade ? cancel : null),
-    );
+  price(read) {
+    return (item) => ({ text: read(item) ?? null, places: this.places(item).price });
   }
 
-  filled(order, places) {
-    const cell = num(order.filled_quantity, places.size, { unit: `${filledShare(order)}\u2009%` });
-    cell.classList.add("progress");
-    cell.style.setProperty("--done", `${filledShare(order)}%`);
-    return cell;
+  /** An average, cut to the decimals the instrument trades in; nothing while there is none. */
+  average() {
+    return (item) => {
+      const places = this.places(item).price;
+      const known = item.average_price && sign(item.quantity);
+      return { text: known ? divDown(item.average_price, "1", places) : null, places };
+    };
   }
 
-  history(order) {
-    const places = this.places(order.symbol);
-    return h(
-      "tr", {}, time(order.updated_at, { href: `/orders/${order.order_id}/`, long: true }), symbol(order.symbol), side(order), kind(order),
-      order.price ? num(order.price, places.price) : h("td", { class: "num muted" }, "Market"),
-      num(order.average_price, places.price), num(order.quantity, places.size), num(order.filled_quantity, places.size),
-      status(order),
-    );
+  size(read) {
+    return (item) => ({ text: read(item), places: this.places(item).size });
   }
 
-  fill(fill) {
-    const places = this.places(fill.symbol);
-    const maker = fill.liquidity === "maker";
-    return h(
-      "tr", {}, time(fill.at, { href: `/orders/${fill.order_id}/`, long: true }), symbol(fill.symbol), side(fill), num(fill.price, places.price),
-      num(fill.quantity, places.size), num(this.cents(mul(fill.price, fill.quantity)), 2), num(fill.fee, 2, { unit: fill.fee_asset }),
-      h("td", { class: "muted" }, maker ? "Maker" : "Taker"),
+  /** The limit price, or the word for none. */
+  limit() {
+    const column = num(this.price((order) => order.price));
+    return {
+      ...column,
+      show: (cell, order) => {
+        if (order.price) column.show(cell, order);
+        else setText(cell.firstChild, "Market");
+        cell.classList.toggle("muted", !order.price);
+      },
+    };
+  }
+
+  filled() {
+    const column = num(this.size((order) => order.filled_quantity), { unit: (order) => `${filledShare(order)}\u202f%` });
+    return {
+      ...column,
+      class: "num progress",
+      show: (cell, order) => {
+        column.show(cell, order);
+        cell.style.setProperty("--done", `${filledShare(order)}%`);
+      },
+    };
+  }
+
+  open() {
+    const cancel = action(
+      "cancel",
+      (order) => order.order_id,
+      (order) => {
+        const waiting = order.status === "PENDING_CANCEL";
+        const text = waiting ? "Canceling" : "Cancel";
+        return { text, label: `${text} ${SIDE[order.side]} ${order.quantity} ${order.symbol}`, disabled: waiting };
+      },
+      () => this.store.mayTrade,
     );
+    return [
+      time((order) => order.created_at, clock), symbol, side, kind, this.limit(),
+      num(this.size((order) => order.quantity)), this.filled(), status, cancel,
+    ];
+  }
+
+  history() {
+    return [
+      time((order) => order.updated_at, stamp), symbol, side, kind, this.limit(),
+      num(this.average()), num(this.size((order) => order.quantity)),
+      num(this.size((order) => order.filled_quantity)), status,
+    ];
+  }
+
+  fills() {
+    const role = { class: "muted", make: (cell, fill) => cell.append(fill.liquidity === "maker" ? "Maker" : "Taker") };
+    return [
+      time((fill) => fill.at, stamp), symbol, side, num(this.price((fill) => fill.price)), num(this.size((fill) => fill.quantity)),
+      num((fill) => cents(mul(fill.price, fill.quantity))), num((fill) => cents(fill.fee), { unit: (fill) => fill.fee_asset, title: (fill) => fill.fee }), role,
+    ];
   }
 
   /** A position, marked at what closing it would pay now. */
-  position(position) {
-    const places = this.places(position.symbol);
-    const { average_price: average, mark_price: mark, quantity } = position;
-    const unrealized = mark && average ? mul(sub(mark, average), quantity) : position.unrealized_pnl;
-    const close = h("button", { type: "button", class: "small", dataset: { close: position.symbol }, "aria-label": `Prepare an order that closes ${position.symbol}` }, "Close…");
-    return h(
-      "tr", {}, symbol(position.symbol), num(quantity, places.size, { signed: true, toned: true }), num(average, places.price), num(mark ?? null, places.price),
-      num(mark ? this.cents(mul(mark, quantity)) : null, 2), num(unrealized ? this.cents(unrealized) : null, 2, { signed: true, toned: true }),
-      num(this.cents(position.realized_pnl), 2, { signed: true, toned: true }),
-      h("td", { class: "act" }, this.store.mayTrade && sign(quantity) ? close : null),
+  positions() {
+    const close = action(
+      "close",
+      (position) => position.symbol,
+      (position) => ({ text: position.closing ? "Closing" : "Close…", label: `Close… ${position.symbol}`, disabled: position.closing }),
+      (position) => this.store.mayTrade && sign(position.quantity) !== 0,
     );
+    return [
+      symbol, num(this.size((one) => one.quantity), { signed: true, toned: true }),
+      num(this.average()),
+      num(this.price((one) => (sign(one.quantity) ? one.mark_price : null))),
+      num((one) => cents(one.mark_price ? mul(one.mark_price, one.quantity) : null)),
+      num((one) => cents(unrealized(one)), { signed: true, toned: true }),
+      num((one) => cents(one.realized_pnl), { signed: true, toned: true }), close,
+    ];
   }
 
-  /** Profit is read at a glance: two decimals, cut; the order page has all of them. */
-  cents(text) {
-    return text === null || text === undefined ? null : divDown(text, "1", 2);
+  balances() {
+    const worth = (balance) => {
+      if (balance.asset === "USD") return balance.total;
+      return balance.mark ? mul(balance.mark, balance.total) : null;
+    };
+    const amount = (name) => num((balance) => ({ text: divDown(balance[name], "1", this.decimals(balance.asset)), places: 2 }), { title: (balance) => balance[name] });
+    return [
+      { make: (cell, balance) => cell.append(h("strong", {}, balance.asset)) },
+      amount("free"), amount("locked"), amount("total"),
+      num((balance) => cents(worth(balance)), { unit: () => "USD" }),
+    ];
   }
 
-  balance(balance) {
-    const mark = this.store.tickers.get(`${balance.asset}-USD`)?.mark;
-    const worth = balance.asset === "USD" ? balance.total : mark ? mul(mark, balance.total) : null;
-    return h(
-      "tr", {}, h("td", {}, h("strong", {}, balance.asset)), num(balance.free, 2), num(balance.locked, 2), num(balance.total, 2),
-      num(worth && this.cents(worth), 2, { unit: "USD" }),
-    );
+  /** The decimals an asset is worth showing with: cents of money, lots of what is traded. */
+  decimals(asset) {
+    let most = 2;
+    for (const one of this.store.instruments.values()) {
+      if (one.base === asset) most = Math.max(most, placesFor(one).size);
+    }
+    return most;
   }
 }
 

@@ -1,10 +1,13 @@
 /** What an order is worth, what it holds and how much one can afford. Pure: no page, no network. */
 
-import { add, cmp, divDown, floorTo, isDecimal, isMultiple, mul, nearest, neededPlaces, roundUp, sub } from "./decimal.js";
+import { add, cmp, divDown, floorTo, isDecimal, isMultiple, mul, nearest, neededPlaces, roundDown, roundUp, sign, sub } from "./decimal.js";
 import { number, placesFor } from "./format.js";
 
 export const SCALE = 8; // decimals of an asset's smallest unit
 const MARKET_CAP = "0.05"; // how far through the mark a market order may trade, unless told
+const LEVELS_MAX = 200;
+const FAR = "0.02"; // a limit this far through the other side is asked about: a slip of the finger
+const SLIP = "0.01"; // so is a market order this much worse than the best price
 
 /** Return the worst price an order may trade at: its limit, or the cap of a market order. */
 export function worstPrice(instrument, { side, type, price }, mark) {
@@ -26,17 +29,45 @@ export function crosses({ side, type, price }, { bid, ask }) {
   return Boolean(other) && (side === "buy" ? cmp(price, other) >= 0 : cmp(price, other) <= 0);
 }
 
-/** Return {value, fee, rate, total} of an order, or null while it is not complete. */
-export function estimate(instrument, draft, quote) {
-  const touch = draft.side === "buy" ? quote.ask : quote.bid;
-  const price = draft.type === "limit" ? draft.price : touch;
-  if (!price || !isDecimal(price) || !isDecimal(draft.quantity)) return null;
+/** Walk levels [{price, size}] for quantity, not beyond limit: {value, left, levels used}. */
+export function sweep(levels, quantity, side, limit) {
+  let [left, value, worst] = [quantity, "0", null];
+  for (const { price, size } of levels) {
+    if (cmp(left, "0") === 0) break;
+    if (limit && (side === "buy" ? cmp(price, limit) > 0 : cmp(price, limit) < 0)) break;
+    const taken = cmp(size, left) < 0 ? size : left;
+    value = add(value, mul(price, taken));
+    left = sub(left, taken);
+    worst = price;
+  }
+  return { value, left, worst };
+}
+
+/**
+ * Return {value, fee, taker, total, price, worst, left} of an order, or null while it is not complete.
+ *
+ * What fills at once is valued by walking the book, the rest at its limit (or at the last level);
+ * price: the average; left: what the book that is known cannot fill.
+ */
+export function estimate(instrument, draft, quote, book = null) {
+  const { side, type, quantity } = draft;
+  if (!isDecimal(quantity) || cmp(quantity, "0") === 0) return null;
+  const touch = side === "buy" ? quote.ask : quote.bid;
+  const limit = type === "limit" ? draft.price : null;
+  if (!isDecimal(limit ?? touch ?? "")) return null;
   const taker = crosses(draft, quote);
-  const rate = taker ? instrument.taker_fee : instrument.maker_fee;
-  const value = mul(price, draft.quantity);
-  const fee = roundUp(mul(value, rate), SCALE);
-  const total = draft.side === "buy" ? add(value, fee) : sub(value, fee);
-  return { value, fee, rate, taker, total };
+  const levels = taker && book?.seq ? book.levels(side === "buy" ? "asks" : "bids", LEVELS_MAX) : [];
+  const { value: swept, left, worst } = sweep(levels, quantity, side, limit);
+  const value = add(swept, mul(left, limit ?? worst ?? touch));
+  const fee = roundUp(mul(value, taker ? instrument.taker_fee : instrument.maker_fee), SCALE);
+  const total = side === "buy" ? add(value, fee) : sub(value, fee);
+  return { value, fee, taker, total, price: divDown(value, quantity, SCALE), worst: worst ?? touch, left, known: levels.length > 0 };
+}
+
+/** Return the figures as they are shown: each rounded once, and the total is their sum. */
+export function bill({ value, fee }, side) {
+  const shown = { value: side === "buy" ? roundUp(value, 2) : roundDown(value, 2), fee: roundUp(fee, 2) };
+  return { ...shown, total: side === "buy" ? add(shown.value, shown.fee) : sub(shown.value, shown.fee) };
 }
 
 /** Return what the engine will lock for a buy of quantity at the worst price. */
@@ -45,29 +76,111 @@ export function hold(instrument, worst, quantity) {
   return add(value, roundUp(mul(value, instrument.taker_fee), SCALE));
 }
 
-/** Return the largest quantity that share (in percent) of the free balance pays for, fee included. */
-export function affordable(instrument, draft, { free, mark, share }) {
-  const part = divDown(mul(free, String(share)), "100", SCALE);
-  if (draft.side === "sell") return floorTo(part, instrument.lot_size);
+/** Return the largest quantity the free balance pays for, fee included (a buy). */
+export function affordable(instrument, draft, { free, mark }) {
   const worst = worstPrice(instrument, draft, mark);
   if (!worst || cmp(worst, "0") <= 0) return null;
   const cost = mul(worst, add("1", instrument.taker_fee));
-  let quantity = floorTo(divDown(part, cost, 12), instrument.lot_size);
-  while (cmp(quantity, "0") > 0 && cmp(hold(instrument, worst, quantity), part) > 0) {
+  let quantity = floorTo(divDown(free, cost, 12), instrument.lot_size);
+  while (cmp(quantity, "0") > 0 && cmp(hold(instrument, worst, quantity), free) > 0) {
     quantity = sub(quantity, instrument.lot_size);
   }
   return quantity;
 }
 
+/**
+ * Return {quantity, by, words}: the most that may be sent, and what limits it. Null without a price.
+ *
+ * means: {asset, free, mark, orderValueMax, position, reduceOnly}; the engine's own rules, in its order.
+ */
+export function capacity(instrument, draft, means) {
+  const { base, quote, lot_size: lot, quantity_max: largest, notional_max: dearest } = instrument;
+  const price = draft.type === "limit" ? draft.price : means.mark;
+  if (!isDecimal(price ?? "") || cmp(price, "0") === 0) return null;
+  const worst = worstPrice(instrument, draft, means.mark);
+  const valued = draft.type === "limit" || cmp(worst, price) > 0 ? worst : price;
+  const paid = draft.side === "buy" ? affordable(instrument, draft, means) : floorTo(means.free, lot);
+  const extra = draft.side === "buy" ? `, fee${draft.type === "market" ? " and slippage" : ""} included` : "";
+  const limits = [{ quantity: paid, by: "free", words: `limited by the free ${means.asset}${extra}` }];
+  const upTo = (most, at) => floorTo(divDown(most, at, 12), lot);
+  if (means.reduceOnly) limits.push({ quantity: reducible(draft.side, means.position), by: "reduce", words: "the account may only reduce its position" });
+  if (isSet(largest)) limits.push({ quantity: floorTo(largest, lot), by: "quantity_max", words: `the largest quantity is ${number(largest)} ${base}` });
+  if (isSet(dearest)) limits.push({ quantity: upTo(dearest, price), by: "notional_max", words: `the largest order is ${number(dearest)} ${quote}` });
+  if (isSet(means.orderValueMax)) {
+    const words = `the account's largest order is ${number(means.orderValueMax)} ${quote}`;
+    limits.push({ quantity: upTo(means.orderValueMax, valued), by: "order_value", words });
+  }
+  return limits.reduce((least, one) => (cmp(one.quantity, least.quantity) < 0 ? one : least));
+}
+
+function isSet(limit) {
+  return Boolean(limit) && cmp(limit, "0") > 0;
+}
+
+/** Return how much an order of that side may still take off a position. */
+function reducible(side, position) {
+  const against = side === "sell" ? sign(position) > 0 : sign(position) < 0;
+  return against ? position.replace("-", "") : "0";
+}
+
+/** Return {quantity, words}: that share (percent) of what is free, cut to what may be sent. */
+export function sized(instrument, draft, means, share) {
+  const most = capacity(instrument, draft, means);
+  if (most === null) return null;
+  const part = divDown(mul(means.free, share), "100", SCALE);
+  const price = draft.type === "limit" ? draft.price : (means.touch ?? means.mark);
+  const cost = mul(price, add("1", instrument.taker_fee));
+  const wanted = draft.side === "sell" ? floorTo(part, instrument.lot_size) : floorTo(divDown(part, cost, 12), instrument.lot_size);
+  return cmp(wanted, most.quantity) > 0 ? most : { quantity: wanted, by: "share", words: "" };
+}
+
+/** Return what to ask before an order like this is sent: sentences, none for an ordinary one. */
+export function questions(instrument, draft, quote, book, stale) {
+  const asked = [];
+  const { side, type, price } = draft;
+  const places = placesFor(instrument);
+  const touch = side === "buy" ? quote.ask : quote.bid;
+  const [best, beyond] = side === "buy" ? ["ask", "above"] : ["bid", "below"];
+  const away = (at) => percents(divDown(mul(side === "buy" ? sub(at, touch) : sub(touch, at), "100"), touch, 1));
+  if (stale && crosses(draft, quote)) asked.push("The prices on this page are old: nobody knows what this fills at.");
+  if (!touch) return asked;
+  const far = mul(touch, side === "buy" ? add("1", FAR) : sub("1", FAR));
+  if (type === "limit" && (side === "buy" ? cmp(price, far) > 0 : cmp(price, far) < 0)) {
+    asked.push(`${number(price, places.price)} is ${away(price)} ${beyond} the best ${best} of ${number(touch, places.price)}: it fills at once, as far as the book goes.`);
+  }
+  const found = estimate(instrument, draft, quote, book);
+  if (type !== "market" || !found?.known) return asked;
+  if (cmp(found.left, "0") > 0) {
+    asked.push(`The book shows only ${number(sub(draft.quantity, found.left), places.size)} ${instrument.base}: the rest fills at unknown prices or is canceled.`);
+  } else if (side === "buy" ? cmp(found.price, mul(touch, add("1", SLIP))) > 0 : cmp(found.price, mul(touch, sub("1", SLIP))) < 0) {
+    asked.push(`It eats through the book: about ${number(roundDown(found.price, places.price), places.price)}, ${away(found.price)} worse than the best ${best}.`);
+  }
+  return asked;
+}
+
+function percents(text) {
+  return `${number(text)}\u202f%`;
+}
+
 function stepError(text, step, name, places) {
   if (!text) return `Enter a ${name}.`;
   if (text.includes(",")) return "Use a point for decimals, no commas.";
-  if (!isDecimal(text) || cmp(text, "0") === 0) return `Enter a ${name} above zero, like ${step}.`;
+  if (/^[\d.]*e[+-]?\d+$/i.test(text)) return "Write all digits, no exponent.";
+  if (/^-/.test(text)) return `Enter a ${name} above zero.`;
+  if (/^0\d/.test(text)) return `Leave out the zero in front: ${text.replace(/^0+(?=\d)/, "")}.`;
+  if (/^\d{19,}/.test(text)) return `That ${name} is too large.`;
+  if (!isDecimal(text)) return `A ${name} is written like ${example(step)}.`;
+  if (cmp(text, "0") === 0) return `Enter a ${name} above zero.`;
   if (isMultiple(text, step)) return null;
   const near = nearest(text, step);
   const best = cmp(near, "0") > 0 ? near : step;
   const title = name[0].toUpperCase() + name.slice(1);
   return `${title} must be a multiple of ${step}; nearest ${number(best, places)}.`;
+}
+
+/** Return a number such as one would enter: one step above one. */
+function example(step) {
+  return cmp(step, "1") < 0 ? add("1", step) : step;
 }
 
 /** Return {price?, quantity?}: what is wrong with a draft and what to do about it. */

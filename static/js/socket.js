@@ -7,21 +7,29 @@
 const BACKOFF_MS = 300;
 const BACKOFF_MS_MAX = 8_000;
 const SILENCE_MS_MAX = 40_000; // the server pings every 15 s: more than two missed is a dead wire
+const LOOK_MS = 5_000;
 const FINAL_CODES = new Set([4401, 4403]);
 
 export class Socket {
-  /** receive(message): every parsed message but pings; changed(state, code): see above. */
-  constructor(path, { receive, changed }) {
+  /**
+   * receive(message): every parsed message but pings; changed(state, code): see above;
+   * took(ms): how long an answer takes, now and then.
+   */
+  constructor(path, { receive, changed, took = () => {} }) {
     this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
     this.receive = receive;
     this.changed = changed;
+    this.took = took;
     this.subscriptions = new Map();
     this.attempts = 0;
     this.state = "connecting";
     addEventListener("online", () => this.retryNow());
     addEventListener("pagehide", () => this.wire?.close(1000));
     document.addEventListener("visibilitychange", () => !document.hidden && this.retryNow());
-    setInterval(() => this.watch(), 5_000);
+    setInterval(() => {
+      this.watch();
+      this.ask();
+    }, LOOK_MS);
     this.connect();
   }
 
@@ -51,6 +59,7 @@ export class Socket {
       this.heard = performance.now();
       this.move("live");
       for (const build of this.subscriptions.values()) this.send(build());
+      this.ask();
     };
     wire.onmessage = (event) => {
       if (wire === this.wire) this.take(event.data);
@@ -64,7 +73,20 @@ export class Socket {
     this.heard = performance.now();
     const message = JSON.parse(data);
     if (message.op === "ping") this.send({ op: "pong" });
+    else if (message.op === "pong") this.answered();
     else this.receive(message);
+  }
+
+  /** Ask for an answer, to see how long it takes. */
+  ask() {
+    if (this.state !== "live") return;
+    this.askedAt = performance.now();
+    this.send({ op: "ping" });
+  }
+
+  answered() {
+    if (this.askedAt) this.took(Math.max(1, Math.round(performance.now() - this.askedAt)));
+    this.askedAt = null;
   }
 
   lost(code) {

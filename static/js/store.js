@@ -1,5 +1,6 @@
 /**
- * What the page knows. Messages change it at once; whoever shows it is told once an animation frame.
+ * What the page knows. Messages change it at once; whoever shows it is told once an animation frame,
+ * of prices a few times a second: nobody reads faster, and own orders never wait for them.
  */
 
 import { sign } from "./decimal.js";
@@ -7,10 +8,15 @@ import { OPEN } from "./format.js";
 
 const FILLS_MAX = 200;
 const HISTORY_MAX = 200;
+const PRICES_MS = 200;
+const PRICES = new Set(["book", "ticker", "tickers", "trades"]);
 
 export class Store {
-  constructor({ account, mayTrade, symbol, instruments }) {
+  constructor({ account, mayTrade, symbol, instruments }, { accountName = "", accountState = "ACTIVE" } = {}) {
     this.account = account;
+    this.accountName = accountName;
+    this.accountState = accountState;
+    this.limits = {};
     this.mayTrade = mayTrade;
     this.symbol = symbol;
     this.instruments = new Map(instruments.map((one) => [one.symbol, one]));
@@ -25,6 +31,8 @@ export class Store {
     this.seq = null;
     this.listeners = new Map();
     this.dirty = new Set();
+    this.flushing = false;
+    this.pricesAt = 0;
   }
 
   /** Call show() once a frame whenever one of the topics was touched. */
@@ -36,17 +44,47 @@ export class Store {
   }
 
   touch(...topics) {
-    if (!this.dirty.size) requestAnimationFrame(() => this.flush());
     for (const topic of topics) this.dirty.add(topic);
+    if (topics.some((topic) => !PRICES.has(topic))) this.soon();
+    else this.later ??= setTimeout(() => this.soon(), PRICES_MS - Math.min(PRICES_MS, performance.now() - this.pricesAt));
+  }
+
+  soon() {
+    if (this.flushing) return;
+    this.flushing = true;
+    requestAnimationFrame(() => this.flush());
   }
 
   flush() {
+    this.flushing = false;
+    const pricesToo = performance.now() - this.pricesAt >= PRICES_MS / 2;
     const due = new Set();
     for (const topic of this.dirty) {
+      if (PRICES.has(topic) && !pricesToo) continue;
       for (const show of this.listeners.get(topic) ?? []) due.add(show);
+      this.dirty.delete(topic);
     }
-    this.dirty.clear();
+    if (pricesToo) {
+      clearTimeout(this.later);
+      this.later = null;
+      this.pricesAt = performance.now();
+    }
     for (const show of due) show();
+  }
+
+  /** Wait until test() holds, looked at after every change of own orders; false when it took too long. */
+  until(test, ms_max) {
+    if (test()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (held) => {
+        clearTimeout(timer);
+        this.listeners.get("orders").delete(look);
+        resolve(held);
+      };
+      const look = () => test() && end(true);
+      const timer = setTimeout(() => end(false), ms_max);
+      this.on("orders", look);
+    });
   }
 
   /** Replace everything private by the server's snapshot. */
@@ -76,7 +114,23 @@ export class Store {
     if (event.type === "OrderFilled") this.putFill(event, order);
     if (event.type === "PositionChanged") this.putPosition(event);
     if (event.type === "BalanceChanged") this.putBalance(event);
+    if (event.type === "AccountChanged") this.putAccount(event);
     return true;
+  }
+
+  /** The account as it is in force: what it is called, what it may do, its limits. */
+  putAccount({ name, state, limits }) {
+    this.accountName = name ?? this.accountName;
+    this.accountState = state ?? this.accountState;
+    this.limits = limits ?? this.limits;
+    this.touch("account");
+  }
+
+  /** Nothing can be sent any more, and this is why. */
+  signOut(text = "Your session has ended. Log in again to go on.") {
+    if (this.signedOut) return;
+    this.signedOut = text;
+    this.touch("account");
   }
 
   order(orderId) {
@@ -114,8 +168,17 @@ export class Store {
   }
 
   ticker(message) {
+    this.putState(message);
     this.tickers.set(message.symbol, message);
     this.touch("tickers", message.symbol === this.symbol ? "ticker" : "tickers");
+  }
+
+  /** A symbol that is halted or traded again changes what this page allows. */
+  putState({ symbol, state }) {
+    const instrument = this.instruments.get(symbol);
+    if (!state || !instrument || instrument.state === state) return;
+    instrument.state = state;
+    this.touch("account", "states");
   }
 
   addTrades(news) {

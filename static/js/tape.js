@@ -1,7 +1,7 @@
 /** The public trades, newest first, and the ticker in the top bar and the symbol list. */
 
 import { cmp, sub } from "./decimal.js";
-import { $, $$, h, setText } from "./dom.js";
+import { $, $$, arrange, h, setText } from "./dom.js";
 import { clock, number, placesFor, setNumber, setTone } from "./format.js";
 
 const SHOWN_MAX = 60;
@@ -11,24 +11,26 @@ export class Tape {
     this.store = store;
     this.places = placesFor(store.instrument);
     this.body = $("#tape-rows");
-    this.newest = null;
+    this.rows = new Map();
     store.on("trades", () => this.show());
   }
 
   show() {
     const trades = this.store.trades.slice(0, SHOWN_MAX);
     if (!trades.length) return;
-    const rows = new Map([...this.body.children].map((row) => [row.dataset.key, row]));
-    this.body.replaceChildren(...trades.map((trade) => rows.get(trade.trade_id) ?? this.row(trade)));
+    const before = this.rows;
+    this.rows = new Map(trades.map((trade) => [trade.trade_id, before.get(trade.trade_id) ?? this.row(trade)]));
+    arrange(this.body, [...this.rows.values()]);
     $("#tape-empty").hidden = true;
   }
 
   row(trade) {
-    const price = h("td", { class: `num ${trade.side === "buy" ? "up" : "down"}` });
-    const size = h("td", { class: "num" });
-    setNumber(price, trade.price, this.places.price);
+    const buys = trade.side === "buy";
+    const price = h("td", { class: `num ${buys ? "up" : "down"}` });
+    const [text, size] = [h("span", {}), h("td", { class: "num" })];
+    setNumber(text, trade.price, this.places.price);
     setNumber(size, trade.quantity, this.places.size);
-    price.prepend(h("span", { class: "arrow", "aria-label": trade.side === "buy" ? "up" : "down" }, trade.side === "buy" ? "↑" : "↓"));
+    price.append(h("span", { class: "arrow", "aria-hidden": "true" }, buys ? "↑" : "↓"), h("span", { class: "sr" }, buys ? "bought " : "sold "), text);
     return h("tr", { dataset: { key: trade.trade_id } }, price, size, h("td", { class: "num muted" }, clock(trade.at)));
   }
 }
@@ -43,6 +45,7 @@ export class TickerBar {
 
   show() {
     const ticker = this.store.quote();
+    this.since(ticker.since);
     const last = $("#last");
     if (this.last && ticker.last && cmp(ticker.last, this.last) !== 0) {
       setTone(last, sub(ticker.last, this.last));
@@ -55,13 +58,21 @@ export class TickerBar {
     }
     setNumber($("#volume"), ticker.volume_24h, 0);
     this.change($("#change"), ticker);
-    setText($("#spread-last"), ticker.last ? number(ticker.last, this.places.price) : "–");
+    setText($("#spread-mid"), ticker.mark ? number(ticker.mark, this.places.price) : "–");
     if (ticker.last) document.title = `${number(ticker.last, this.places.price)} ${this.store.symbol} · Crypto OMS`;
+  }
+
+  /** Where there is no whole day yet, the figures say since when they are. */
+  since(iso) {
+    if (iso === undefined || iso === this.sinceShown) return;
+    this.sinceShown = iso;
+    const words = iso ? `since ${clock(iso).slice(0, 5)}` : "24\u202fh";
+    for (const label of $$("[data-since]")) setText(label, `${words} ${label.dataset.since}`);
   }
 
   change(element, ticker) {
     if (!element || ticker.change_24h === undefined || ticker.change_24h === null) return;
-    setText(element, `${number(ticker.change_24h, 2, true)}\u2009%`);
+    setText(element, `${number(ticker.change_24h, 2, true)}\u202f%`);
     setTone(element, ticker.change_24h);
   }
 

@@ -1,23 +1,34 @@
-/** The order ticket: a draft, what it costs, and sending it once. */
+/**
+ * The order ticket: a draft, what it costs, and sending it once.
+ *
+ * Rules of this file: one press is one order. A held key sends nothing (ask.js), and an order that was taken
+ * disarms the ticket: the draft stays, but it has to be touched before it can be sent again.
+ */
 
 import { Problem, newKey, post } from "./api.js";
+import { ask } from "./ask.js";
 import { cmp, roundDown, roundUp } from "./decimal.js";
 import { $, $$, setText } from "./dom.js";
 import { SIDE, number, percent, placesFor, setNumber } from "./format.js";
-import { affordable, estimate, hold, problems, stepped, worstPrice } from "./sizing.js";
+import { explain } from "./reasons.js";
+import { standing } from "./standing.js";
+import { bill, capacity, estimate, hold, problems, questions, sized, stepped, worstPrice } from "./sizing.js";
 
-const ECHO_MS = 700;
-const POINTERS = { price: "price", quantity: "quantity", side: "side", type: "type", time_in_force: "time_in_force" };
+const FIELDS = ["price", "quantity", "time_in_force", "order"];
+const KEPT = ["side", "type", "time_in_force", "price", "quantity"];
 
 export class Ticket {
-  constructor(store, toasts) {
+  constructor(store, { book, receipt, memory }) {
     this.store = store;
-    this.toasts = toasts;
+    this.book = book;
+    this.receipt = receipt;
+    this.memory = memory;
     this.form = $("#ticket-form");
     if (!this.form) return;
     this.places = placesFor(store.instrument);
     this.key = newKey();
     this.sending = false;
+    this.armed = true;
     this.form.noValidate = true;
     this.form.addEventListener("submit", (event) => this.submit(event));
     this.form.addEventListener("input", (event) => this.edited(event.target));
@@ -25,10 +36,15 @@ export class Ticket {
     for (const button of $$("[data-share]", this.form)) {
       button.addEventListener("click", () => this.share(button.dataset.share));
     }
-    store.on(["ticker", "balances"], () => this.show());
+    for (const button of $$("[data-quote-price]", this.form)) {
+      button.addEventListener("click", () => this.quoted(button.dataset.quotePrice));
+    }
+    this.restore();
+    store.on(["ticker", "book", "balances", "account", "positions"], () => this.show());
     this.show();
   }
 
+  // ---------------------------------------------------------------- the draft
   draft() {
     const fields = new FormData(this.form);
     const clean = (name) => String(fields.get(name) ?? "").replace(/[\s\u2009\u202f]/g, "");
@@ -41,11 +57,32 @@ export class Ticket {
     };
   }
 
-  /** A changed order is another order: it gets a key of its own. */
+  /** Bring back the draft of this tab. What was sent already stays disarmed. */
+  restore() {
+    const { elements } = this.form;
+    const asked = new URLSearchParams(location.search);
+    if (!asked.has("price") && !elements.price.hasAttribute("aria-invalid")) elements.price.value = "";
+    const kept = this.memory.get("draft");
+    if (!kept || asked.has("price")) return;
+    for (const name of KEPT) if (kept.draft[name] !== undefined) elements[name].value = kept.draft[name];
+    this.armed = kept.armed;
+  }
+
+  keep() {
+    const draft = this.draft();
+    this.memory.set("draft", { draft: Object.fromEntries(KEPT.map((name) => [name, draft[name]])), armed: this.armed });
+  }
+
+  /** A changed order is another order: it gets a key of its own, and may be sent. */
   edited(field) {
     this.key = newKey();
+    this.armed = true;
     if (field?.name) this.complain(field.name, null);
+    if (field?.name === "type" || field?.name === "side") this.complainNothing();
+    this.say("");
+    this.complain("order", null);
     this.show();
+    this.keep();
   }
 
   /** A market order never rests, so it has no GTC; a limit order gets its GTC back. */
@@ -61,79 +98,34 @@ export class Ticket {
     }
   }
 
-  show() {
-    const { instrument } = this.store;
-    this.matchTimeInForce();
-    const draft = this.draft();
-    const quote = this.store.quote();
-    const asset = draft.side === "buy" ? instrument.quote : instrument.base;
-    const free = this.store.balances.get(asset)?.free;
-    const places = draft.side === "buy" ? 2 : this.places.size;
-    if (free !== undefined) setNumber($("#available"), roundDown(free, places), places);
-    setText($("#available-asset"), asset);
-    const touch = draft.side === "buy" ? quote.ask : quote.bid;
-    setText($("#market-price"), touch ? `about ${number(touch, this.places.price)} ${instrument.quote}` : "no price yet");
-    this.showTotals(draft, estimate(instrument, draft, quote));
-    setText($("#submit-label"), this.label(draft));
-  }
-
-  showTotals(draft, totals) {
-    const cut = draft.side === "buy" ? roundUp : roundDown;
-    for (const name of ["value", "fee", "total"]) {
-      const place = $(`#order-${name}`);
-      setNumber(place, totals ? (name === "fee" ? roundUp : cut)(totals[name], 2) : null, 2);
-      place.title = totals ? number(totals[name]) : "";
-    }
-    const { maker_fee: maker, taker_fee: taker } = this.store.instrument;
-    const kind = totals?.taker ?? draft.type === "market" ? "taker" : "maker";
-    setText($("#fee-label"), `Fee (${kind} ${percent(kind === "taker" ? taker : maker)})`);
-    setText($("#total-label"), draft.side === "buy" ? "Total cost" : "You receive");
-  }
-
-  label({ side, type, quantity, price }) {
-    if (this.sending) return "Sending…";
-    const { base } = this.store.instrument;
-    const size = /^[0-9.]+$/.test(quantity) ? ` ${groupedInput(quantity)}` : "";
-    if (type === "market") return `${SIDE[side]}${size} ${base} at market`;
-    const at = /^[0-9.]+$/.test(price) ? ` @ ${groupedInput(price)}` : "";
-    return `${SIDE[side]}${size} ${base}${at}`;
-  }
-
-  /** Put in a price from the book (or another draft) and go to the quantity. */
-  fill({ side, type, price, quantity }) {
+  /** Put in a price from the book and go to the quantity; say so when that turns the side. */
+  fill({ side, type, price }) {
     if (!this.form) return;
-    if (side) $(`input[name=side][value=${side}]`, this.form).checked = true;
-    if (type) $(`input[name=type][value=${type}]`, this.form).checked = true;
-    if (price) this.form.elements.price.value = price;
-    if (quantity) this.form.elements.quantity.value = quantity;
-    for (const name of Object.keys(POINTERS)) this.complain(name, null);
+    const { elements } = this.form;
+    const turned = side && elements.side.value !== side;
+    if (side) elements.side.value = side;
+    if (type) elements.type.value = type;
+    if (price) elements.price.value = price;
+    this.complainNothing();
     this.edited();
+    if (turned) this.say(`The side is now ${SIDE[side]}: that price is ${side === "sell" ? "a bid" : "an ask"}.`);
+    elements.quantity.focus({ preventScroll: true });
+    elements.quantity.select();
   }
 
   focus(side) {
-    if (!this.form) return;
-    this.fill({ side });
-    this.form.elements.quantity.focus();
-    this.form.elements.quantity.select();
+    if (this.form) this.fill({ side });
   }
 
-  share(share) {
-    const draft = this.draft();
-    const { instrument } = this.store;
-    const asset = draft.side === "buy" ? instrument.quote : instrument.base;
-    const free = this.store.balances.get(asset)?.free ?? "0";
-    const quote = this.store.quote();
-    const quantity = affordable(instrument, draft, { free, mark: quote.mark ?? quote.last, share });
-    if (quantity === null) {
-      this.complain("price", "Enter a price first: the size depends on it.");
-      return;
-    }
-    if (cmp(quantity, "0") === 0) {
-      this.complain("quantity", `No free ${asset} for one lot of ${instrument.lot_size} ${instrument.base}.`);
-      return;
-    }
-    this.form.elements.quantity.value = quantity;
-    this.edited(this.form.elements.quantity);
+  quoted(name) {
+    const price = this.quote()[name];
+    if (!price) return;
+    this.form.elements.price.value = price;
+    this.edited(this.form.elements.price);
+  }
+
+  quote() {
+    return this.store.quote();
   }
 
   keyed(event) {
@@ -143,6 +135,102 @@ export class Ticket {
     event.preventDefault();
     event.target.value = stepped(event.target.value.trim(), step, way * (event.shiftKey ? 10 : 1));
     this.edited(event.target);
+  }
+
+  // ---------------------------------------------------------------- sizes
+  /** What there is to spend, and everything that limits an order. */
+  means(draft) {
+    const { instrument, balances, limits, positions } = this.store;
+    const asset = draft.side === "buy" ? instrument.quote : instrument.base;
+    const quote = this.quote();
+    return {
+      asset,
+      free: balances.get(asset)?.free ?? "0",
+      mark: quote.mark ?? quote.last,
+      touch: draft.side === "buy" ? quote.ask : quote.bid,
+      orderValueMax: limits.max_order_value ?? null,
+      position: positions.get(instrument.symbol)?.quantity ?? "0",
+      reduceOnly: this.store.accountState === "REDUCE_ONLY",
+    };
+  }
+
+  share(share) {
+    const draft = this.draft();
+    const { instrument } = this.store;
+    const means = this.means(draft);
+    const found = share === "100" ? capacity(instrument, draft, means) : sized(instrument, draft, means, share);
+    if (found === null) {
+      const name = draft.type === "limit" ? "price" : "order";
+      this.complain(name, name === "price" ? "Enter a price first: the size depends on it." : "There is no price to size it by yet.");
+      return;
+    }
+    if (cmp(found.quantity, "0") === 0) {
+      this.complain("quantity", `Nothing to ${draft.side}: ${found.words}.`);
+      return;
+    }
+    this.form.elements.quantity.value = found.quantity;
+    this.edited(this.form.elements.quantity);
+    if (found.words) this.say(`${share === "100" ? "Max" : `${share}\u202f%`} is limited by ${found.words}.`);
+  }
+
+  // ---------------------------------------------------------------- what is shown
+  show() {
+    this.matchTimeInForce();
+    const draft = this.draft();
+    const { instrument } = this.store;
+    const means = this.means(draft);
+    const places = draft.side === "buy" ? 2 : this.places.size;
+    setNumber($("#available"), roundDown(means.free, places), places);
+    setText($("#available-asset"), means.asset);
+    const totals = estimate(instrument, draft, this.quote(), this.book);
+    setText($("#market-price"), totals?.price && draft.type === "market" ? `about ${number(roundDown(totals.price, this.places.price), this.places.price)}` : means.touch ? `from ${number(means.touch, this.places.price)}` : "no price yet");
+    this.showTotals(draft, totals);
+    this.showButton(draft);
+  }
+
+  showTotals(draft, totals) {
+    const shown = totals && bill(totals, draft.side);
+    for (const name of ["value", "fee", "total"]) setNumber($(`#order-${name}`), shown?.[name] ?? null, 2);
+    const { maker_fee: maker, taker_fee: taker } = this.store.instrument;
+    const kind = (totals?.taker ?? draft.type === "market") ? "taker" : "maker";
+    setText($("#fee-label"), `Fee (${kind} ${percent(kind === "taker" ? taker : maker)})`);
+    setText($("#total-label"), draft.side === "buy" ? "Total cost" : "You receive");
+    setText($("#crosses"), totals?.taker && draft.type === "limit" ? "Crosses the spread: fills at once, as taker." : "");
+  }
+
+  /** The button is neutral until the order may go, and says what it would do. */
+  showButton(draft) {
+    const button = $("#submit");
+    const block = standing(this.store);
+    const wrong = problems(this.store.instrument, draft);
+    const ready = this.armed && !this.sending && !block && !wrong.price && !wrong.quantity;
+    button.dataset.side = ready ? draft.side : "";
+    button.setAttribute("aria-disabled", String(this.sending || !this.armed || Boolean(block)));
+    setText($("#submit-label"), this.label(draft, wrong, block));
+    const where = $("#submit-account");
+    if (where) where.hidden = !ready;
+    $("#ticket-blocked").hidden = !block;
+    setText($("#ticket-blocked"), block);
+  }
+
+  label(draft, wrong, block) {
+    if (this.sending) return "Sending…";
+    if (block) return "New orders are refused";
+    if (!this.armed) return "Sent. Change it to send another";
+    const { base } = this.store.instrument;
+    const { side, type, quantity, price } = draft;
+    if (!quantity) return `${SIDE[side]} ${base}: enter a quantity`;
+    if (type === "limit" && !price) return `${SIDE[side]} ${base}: enter a price`;
+    const at = type === "market" ? "at market" : `@ ${groupedInput(price)}`;
+    return `${SIDE[side]} ${groupedInput(quantity)} ${base} ${at}`;
+  }
+
+  say(text) {
+    setText($("#ticket-note"), text);
+  }
+
+  complainNothing() {
+    for (const name of FIELDS) this.complain(name, null);
   }
 
   complain(name, text) {
@@ -157,6 +245,7 @@ export class Ticket {
     }
   }
 
+  // ---------------------------------------------------------------- sending
   /** Tell what is wrong on the fields; true if the order may go. */
   check(draft) {
     const { instrument } = this.store;
@@ -172,32 +261,55 @@ export class Ticket {
     return !first;
   }
 
+  /** Return why the account cannot pay for it or may not have it, or null. */
   shortOf(draft) {
     const { instrument } = this.store;
-    const asset = draft.side === "buy" ? instrument.quote : instrument.base;
-    const free = this.store.balances.get(asset)?.free;
-    const quote = this.store.quote();
-    const worst = worstPrice(instrument, draft, quote.mark ?? quote.last);
-    if (free === undefined || !worst) return null;
-    const need = draft.side === "buy" ? hold(instrument, worst, draft.quantity) : draft.quantity;
-    if (cmp(need, free) <= 0) return null;
-    return `That needs ${number(need, 2)} ${asset} with the fee; ${number(free, 2)} is free. Use Max.`;
+    const means = this.means(draft);
+    const most = capacity(instrument, draft, means);
+    if (most === null || cmp(draft.quantity, most.quantity) <= 0) return null;
+    const enough = cmp(most.quantity, "0") > 0 ? `At most ${number(most.quantity, this.places.size)} ${instrument.base}` : `Nothing to ${draft.side}`;
+    return `${enough}: ${most.words}${this.need(draft, means, most)}.`;
+  }
+
+  need(draft, means, { by }) {
+    if (by !== "free") return "";
+    const { instrument } = this.store;
+    const worst = worstPrice(instrument, draft, means.mark);
+    const free = number(roundDown(means.free, draft.side === "buy" ? 2 : this.places.size));
+    if (draft.side === "sell") return ` of ${free} ${means.asset}`;
+    const cap = draft.type === "market" ? ` and up to ${percent(instrument.market_cap)} of slippage` : "";
+    return `; with the fee${cap} this needs ${number(roundUp(hold(instrument, worst, draft.quantity), 2), 2)} of ${free} ${means.asset}`;
   }
 
   async submit(event) {
     event.preventDefault();
-    if (this.sending) return; // a second Enter while the first is on its way
+    if (this.sending || !this.armed || standing(this.store)) return;
     const draft = this.draft();
-    if (this.isEcho(draft)) return;
     if (!this.check(draft)) return;
+    const asked = questions(this.store.instrument, draft, this.quote(), this.book, this.store.stale);
+    const key = this.key;
+    if (asked.length) {
+      this.sending = true; // nothing else is sent while the question stands
+      const answer = await ask({ title: "Really?", lines: asked, answers: { yes: this.label(draft, {}, "") } });
+      this.sending = false;
+      if (!answer || key !== this.key) return;
+    }
+    await this.send(draft);
+  }
+
+  async send(draft) {
     const body = { account_id: this.store.account, symbol: this.store.symbol, ...draft };
     if (draft.type === "market") delete body.price;
+    const key = this.key;
     this.busy(true);
     try {
-      const answer = await post("/api/orders", body, this.key);
-      this.key = newKey();
-      this.echo = { print: JSON.stringify(draft), at: performance.now() };
-      this.toasts.sent(answer.order_id, { ...draft, symbol: this.store.symbol });
+      const answer = await post("/api/orders", body, key);
+      if (key === this.key) {
+        this.armed = false;
+        this.say("");
+      }
+      this.receipt.follow(answer.order_id, { ...draft, symbol: this.store.symbol });
+      this.keep();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       this.refused(problem);
@@ -206,14 +318,8 @@ export class Ticket {
     }
   }
 
-  /** The same order again, sooner than anybody can want it: a key that bounced, a double click. */
-  isEcho(draft) {
-    return this.echo?.print === JSON.stringify(draft) && performance.now() - this.echo.at < ECHO_MS;
-  }
-
   busy(sending) {
     this.sending = sending;
-    $("#submit").setAttribute("aria-disabled", String(sending));
     this.show();
   }
 
@@ -222,15 +328,19 @@ export class Ticket {
       this.complain("order", "Not known whether it arrived. Press the button again: the same order is never made twice.");
       return;
     }
+    if (problem.isSignedOut) {
+      this.store.signOut();
+      return;
+    }
     let shown = false;
     for (const { pointer = "", detail, code } of problem.errors) {
-      const name = POINTERS[pointer.split("/").at(-1)];
-      if (!name || !$(`#${name}-error`)) continue;
+      const name = pointer.split("/").at(-1);
+      if (!["price", "quantity", "time_in_force"].includes(name)) continue;
       this.complain(name, detail || code);
       if (!shown) this.form.elements[name].focus?.();
       shown = true;
     }
-    if (!shown) this.complain("order", problem.message);
+    if (!shown) this.complain("order", explain(problem));
   }
 }
 

@@ -1,26 +1,41 @@
-/** Short messages about own orders. One toast per order, updated in place; errors stay. */
+/**
+ * Short messages about own orders: one toast an order, at most three, never over the ticket. What
+ * does not fit is counted, and everything stands in the notification centre.
+ */
 
-import { $, boot, h } from "./dom.js";
+import { $, h, setText } from "./dom.js";
 import { SIDE, number, placesFor } from "./format.js";
-import { reason } from "./reasons.js";
+import { orderPage } from "./links.js";
+import { describe, reason } from "./reasons.js";
 
 const STAY_MS = 6_000;
 const TOASTS_MAX = 3;
 
 export class Toasts {
-  constructor(store) {
+  /** receipt: what it tells needs no toast. */
+  constructor(store, { notices, receipt }) {
     this.store = store;
-    this.region = $("#toasts");
+    this.notices = notices;
+    this.receipt = receipt;
+    this.region = $("#toasts-list");
+    this.more = $("#toasts-more");
     this.byKey = new Map();
+    this.hidden = 0;
+    this.more.addEventListener("click", () => this.openCentre());
   }
 
-  /** Show or update a toast. kind: info, good, bad; bad ones stay until dismissed. */
-  show(key, { kind, title, text, href }) {
+  /** Show or update a toast. kind: info, good, bad; bad ones stay longer. */
+  show(key, told) {
+    this.notices.add(key, told);
+    const { kind, title, text, href } = told;
     const old = this.byKey.get(key);
     const close = h("button", { type: "button", class: "close", "aria-label": `Dismiss: ${title}` }, "×");
     const body = h(href ? "a" : "div", { class: "body", href }, h("strong", {}, title), h("span", {}, text));
     const box = h("div", { class: `toast ${kind}`, role: kind === "bad" && "alert" }, body, close);
-    close.addEventListener("click", () => this.drop(key, box));
+    close.addEventListener("click", () => {
+      this.notices.read(key);
+      this.drop(key, box);
+    });
     if (old) {
       clearTimeout(old.timer);
       box.classList.add("still"); // it takes the old one's place: nothing flies in
@@ -29,17 +44,17 @@ export class Toasts {
       this.region.append(box);
     }
     this.byKey.set(key, box);
-    if (kind !== "bad") this.fade(key, box);
+    this.fade(key, box, kind === "bad" ? 3 * STAY_MS : STAY_MS);
     this.trim();
   }
 
   /** A toast somebody points at or has focus in stays. */
-  fade(key, box) {
+  fade(key, box, stay_ms) {
     const later = () => {
       box.timer = setTimeout(() => {
         if (box.matches(":hover, :focus-within")) later();
         else this.drop(key, box);
-      }, STAY_MS);
+      }, stay_ms);
     };
     later();
   }
@@ -48,22 +63,28 @@ export class Toasts {
     clearTimeout(box.timer);
     box.remove();
     if (this.byKey.get(key) === box) this.byKey.delete(key);
+    if (!this.byKey.size) this.hidden = 0;
+    this.showMore();
   }
 
+  /** Make room: the oldest goes, unless somebody is about to press it. */
   trim() {
-    const passing = [...this.byKey].filter(([, box]) => !box.classList.contains("bad"));
-    for (const [key, box] of passing.slice(0, Math.max(0, passing.length - TOASTS_MAX))) this.drop(key, box);
+    const spare = [...this.byKey].filter(([, box]) => !box.matches(":hover, :focus-within"));
+    for (const [key, box] of spare.slice(0, Math.max(0, this.byKey.size - TOASTS_MAX))) {
+      this.hidden += 1;
+      this.drop(key, box);
+    }
+    this.showMore();
   }
 
-  /** The server has the order; the stream will say more, unless it already did. */
-  sent(orderId, draft) {
-    if (this.byKey.has(orderId)) return;
-    this.show(orderId, {
-      kind: "info",
-      title: "Order sent",
-      text: describe(draft),
-      href: `/orders/${orderId}/`,
-    });
+  showMore() {
+    this.more.hidden = this.hidden === 0;
+    setText(this.more, `+${this.hidden} more`);
+  }
+
+  openCentre() {
+    $("#bell").open = true;
+    for (const [key, box] of [...this.byKey]) this.drop(key, box);
   }
 
   failed(title, text) {
@@ -72,31 +93,28 @@ export class Toasts {
 
   /** Tell about one event of an own order. */
   event(event, order) {
-    const told = TELL[event.type]?.(event, order);
+    const told = TELL[event.type]?.(event, order, this.store);
     if (!told) return;
-    this.show(event.order_id, { ...told, href: `/orders/${event.order_id}/` });
+    const whole = { ...told, href: orderPage(event.order_id), at: event.at };
+    if (this.receipt.tells(event.order_id)) this.notices.add(event.order_id, whole, true);
+    else this.show(event.order_id, whole);
   }
 }
 
-function describe({ side, quantity, symbol, type, price }) {
-  const instrument = boot().instruments.find((one) => one.symbol === symbol);
-  const places = instrument ? placesFor(instrument).price : 0;
-  const at = type === "market" || !price ? "at market" : `@ ${number(price, places)}`;
-  return `${SIDE[side]} ${number(quantity)} ${symbol} ${at}`;
-}
-
-function refusal(event, order) {
+function refusal(event, order, store) {
   const title = order?.rejected_by === "venue" ? "Rejected by the venue" : "Order rejected";
-  return { kind: "bad", title, text: `${order ? `${describe(order)}. ` : ""}${reason(event.reason ?? order?.reason)}` };
+  const why = reason(event.reason ?? order?.reason, order, store.limits);
+  return { kind: "bad", title, text: `${order ? `${describe(order)}. ` : ""}${why}` };
 }
 
 const TELL = {
   OrderAccepted: (event, order) =>
     order && order.status === "ACCEPTED" && { kind: "info", title: "Order open", text: describe(order) },
-  OrderFilled: (event, order) => {
+  OrderFilled: (event, order, store) => {
     if (!order) return null;
     const done = order.status === "FILLED";
-    const average = order.average_price ? ` at ${number(order.average_price)}` : "";
+    const instrument = store.instruments.get(order.symbol);
+    const average = order.average_price && instrument ? ` at ${number(order.average_price, placesFor(instrument).price)}` : "";
     const text = `${SIDE[order.side]} ${number(order.filled_quantity)} of ${number(order.quantity)} ${order.symbol}${average}`;
     return { kind: "good", title: done ? "Filled" : "Partly filled", text };
   },

@@ -39,13 +39,32 @@ class MemoryDesk:
         self.held: dict[str, tuple[str, Decimal]] = {}
         self.net: dict[str, list[Decimal]] = {}
         self.answers: dict[str, Answer] = {}
+        self.state = "ACTIVE"
+        self.limits: Value = {"max_order_value": None, "restricted_symbols": []}
 
     # ------------------------------------------------------------------ reading
     def accounts(self, request: HttpRequest) -> list[Value]:
         return [
-            {"account_id": ACCOUNT, "name": "Main desk", "state": "ACTIVE", "role": "trader"},
+            {"account_id": ACCOUNT, "name": "Main desk", "state": self.state, "role": "trader"},
             {"account_id": OTHER, "name": "Research", "state": "ACTIVE", "role": "viewer"},
         ]
+
+    def account(self) -> Value:
+        return {
+            "account_id": ACCOUNT,
+            "name": "Main desk",
+            "state": self.state,
+            "limits": self.limits,
+        }
+
+    def set_account(self, state: str, limits: Value) -> None:
+        """Change what the account may do, as the risk desk would."""
+        with self.lock:
+            self.state, self.limits = state, limits
+            self._tell(None, "AccountChanged", name="Main desk", state=state, limits=limits)
+
+    def set_symbol(self, symbol: str, state: str) -> None:
+        self.symbols[symbol].state = state
 
     def instruments(self) -> list[Value]:
         return [one.instrument() for one in self.symbols.values()]
@@ -167,6 +186,7 @@ class MemoryDesk:
             "late_fill": False,
             "overfilled": False,
             "version": 1,
+            "reduce_only": body.get("reduce_only", False),
             "cost": Decimal(0),
             "created_at": now,
             "updated_at": now,
@@ -183,6 +203,10 @@ class MemoryDesk:
             1 if order["price"] else Decimal("1.05")
         )
         buying = order["side"] == "buy"
+        why = self._refusal(order, worst * Decimal(order["quantity"]))
+        if why:
+            self._deny(order, why)
+            return
         need = (
             worst * Decimal(order["quantity"]) * Decimal("1.001")
             if buying
@@ -190,14 +214,27 @@ class MemoryDesk:
         )
         asset = quote if buying else base
         if need > Decimal(self.balance(asset)["free"]):
-            self._change(order, "REJECTED", reason="insufficient_balance", rejected_by="oms")
-            self._tell(order, "OrderDenied", reason="insufficient_balance")
+            self._deny(order, "insufficient_balance")
             return
         self.held[order["order_id"]] = (asset, need)
         self._tell(order, "OrderRouted", hold=_text(need), hold_asset=asset)
         self._tell_account(order)
         self._change(order, "ACCEPTED")
         self._tell(order, "OrderAccepted", venue="sim")
+
+    def _refusal(self, order: Value, value: Decimal) -> str:
+        net = self.net.get(order["symbol"], [Decimal(0)])[0]
+        against = net > 0 if order["side"] == "sell" else net < 0
+        if order["reduce_only"] and (not against or Decimal(order["quantity"]) > abs(net)):
+            return "account_reduce_only"
+        if self.state == "HALTED":
+            return "account_suspended"
+        most = self.limits["max_order_value"]
+        return "max_order_value" if most and value > Decimal(most) else ""
+
+    def _deny(self, order: Value, why: str) -> None:
+        self._change(order, "REJECTED", reason=why, rejected_by="oms")
+        self._tell(order, "OrderDenied", reason=why)
 
     def cancel(self, request: HttpRequest, order_id: str, key: str) -> Answer:
         with self.lock:

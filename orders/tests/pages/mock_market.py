@@ -37,6 +37,7 @@ class MockSymbol:
         self.seq = 1
         self.step = max(1, start // 60_000)
         self.trades: list[Value] = []
+        self.since: str | None = None
         self.count = 0
         self.bids: dict[int, int] = {}
         self.asks: dict[int, int] = {}
@@ -94,6 +95,7 @@ class MockSymbol:
             "notional_min": "10.00",
             "notional_max": "1000000.00",
             "market_cap": "0.05",
+            "price_collar": "0.5",
             "taker_fee": "0.001",
             "maker_fee": "0.0005",
         }
@@ -111,6 +113,8 @@ class MockSymbol:
             "volume_24h": "18342.5511",
             "change_24h": decimal(change, "0.01"),
             "stale": False,
+            "state": self.state,
+            "since": self.since,
             "seq": self.seq,
             "at": iso(SystemClock.now_ns()),
         }

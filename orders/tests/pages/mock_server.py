@@ -76,20 +76,25 @@ async def _socket(path: str, receive: Any, send: Any) -> None:
             asked = msgspec.json.decode(event["text"])
             if asked["op"] == "subscribe":
                 tasks.append(asyncio.create_task(serve(asked, say)))
+            elif asked["op"] == "ping":
+                await say(op="pong")
     for task in tasks:
         task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _market(asked: dict[str, str], say: Any) -> None:
     symbol, channel = DESK.symbols[asked["symbol"]], asked["channel"]
     await say(op="subscribed", channel=channel, symbol=symbol.symbol)
-    if symbol.state == "TRADING":
-        await {"ticker": _tickers, "book": _books, "trades": _trades}[channel](symbol, say)
+    await {"ticker": _tickers, "book": _books, "trades": _trades}[channel](symbol, say)
 
 
 async def _tickers(symbol: MockSymbol, say: Any) -> None:
+    before = None
     while True:
-        await say(op="ticker", **symbol.ticker())
+        if symbol.state == "TRADING" or symbol.state != before:
+            await say(op="ticker", **symbol.ticker())
+        before = symbol.state
         await asyncio.sleep(STEP_S)
 
 

@@ -4,6 +4,7 @@ import msgspec
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
 from orders.pages.desk import Answer
 from orders.pages.routes import routes
@@ -32,10 +33,25 @@ def cancel(request: HttpRequest, order_id: str) -> JsonResponse:
 
 
 def cancel_all(request: HttpRequest) -> JsonResponse:
-    account_id = msgspec.json.decode(request.body)["account_id"]
-    for order in DESK.orders(request, {"account_id": account_id, "limit": "500"})["orders"]:
+    asked = msgspec.json.decode(request.body)
+    account_id, query = asked["account_id"], {**asked, "limit": "500"}
+    for order in DESK.orders(request, query)["orders"]:
         DESK.cancel(request, order["order_id"], "")
     return JsonResponse({"account_id": account_id, "status": "PENDING_CANCEL"}, status=202)
+
+
+def account(request: HttpRequest, account_id: str) -> JsonResponse:
+    return JsonResponse({**DESK.account(), "account_id": account_id})
+
+
+def turn(request: HttpRequest) -> JsonResponse:
+    """For the tests: what the risk desk and the market may do to somebody's open page."""
+    asked = msgspec.json.decode(request.body)
+    if "symbol" in asked:
+        DESK.set_symbol(asked["symbol"], asked["state"])
+    else:
+        DESK.set_account(asked["state"], {"restricted_symbols": [], **asked["limits"]})
+    return JsonResponse({})
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -51,6 +67,8 @@ urlpatterns = [
     path("api/orders", orders),
     path("api/orders/cancel", cancel_all),
     path("api/orders/<uuid:order_id>/cancel", cancel),
+    path("api/accounts/<uuid:account_id>", account),
+    path("turn/", csrf_exempt(turn)),
     path("broken/", broken),
     path("forbidden/", forbidden),
 ]

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from oms_project.tests.eventually import eventually
+from orders.tests.pages.acts import number, place
 from orders.tests.pages.conftest import PHONE, Watched
 from orders.tests.pages.mock_desk import OTHER
 
@@ -26,16 +27,6 @@ SERIOUS = """async () => {
     .filter((one) => ["serious", "critical"].includes(one.impact))
     .map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).slice(0, 4).join(" | ")}`);
 }"""
-
-
-def place(page: Page, *, side: str, kind: str, quantity: str, price: str = "") -> None:
-    """Fill the ticket and send it with the keyboard."""
-    page.click(f".sides .{side}")
-    page.click(f".tabs-like label:has([value={kind}])")
-    if price:
-        page.fill("#price", price)
-    page.fill("#quantity", quantity)
-    page.press("#quantity", "Enter")
 
 
 def barriers(page: Page) -> list[str]:
@@ -71,7 +62,7 @@ def test_no_serious_barrier_on_the_trading_page(watched: Watched) -> None:
         page.click("#phone-tabs [data-panel=ticket]")
     place(page, side="buy", kind="limit", quantity="0.01", price="60000")
     expect(page.locator("#open-rows tr")).not_to_have_count(0)
-    expect(page.locator(".toast").first).to_be_visible()
+    expect(page.locator("#receipt")).to_be_visible()
     assert barriers(page) == []
     if page.locator("#phone-tabs").is_visible():
         page.click("#phone-tabs [data-panel=blotter]")
@@ -100,8 +91,8 @@ def test_market_order_is_seen_filled_without_reload(watched: Watched) -> None:
     page = watched.trade()
     page.evaluate("window.same = true")
     place(page, side="buy", kind="market", quantity="0.0123")
-    toast = page.locator(".toast", has_text="0.0123 of 0.0123")
-    expect(toast).to_contain_text("Filled")
+    expect(page.locator("#receipt")).to_contain_text("0.0123 of 0.0123")
+    expect(page.locator("#receipt-status")).to_have_text("Filled")
     page.click("#tab-fills")
     expect(page.locator("#fills-rows tr").first).to_contain_text("BTC-USD")
     page.click("#tab-history")
@@ -109,7 +100,7 @@ def test_market_order_is_seen_filled_without_reload(watched: Watched) -> None:
     page.click("#tab-positions")
     expect(page.locator("#positions-rows tr").first).to_contain_text("BTC-USD")
     assert page.evaluate("window.same")
-    toast.locator("a").click()
+    page.click("#receipt-link")
     expect(page.locator(".story li strong").first).to_have_text("Risk passed")
     assert watched.found() == []
 
@@ -141,22 +132,6 @@ def test_two_enters_send_one_order(watched: Watched) -> None:
     expect(page.locator("#open-rows tr", has_text="0.0789")).to_have_count(1)
 
 
-def test_a_bounced_enter_sends_one_order(watched: Watched) -> None:
-    """The answer may come before the second key press of one nervous finger."""
-    page = watched.trade()
-    place(page, side="buy", kind="limit", quantity="0.0791", price="50000")
-    expect(page.locator("#open-rows tr", has_text="0.0791")).to_have_count(1)
-    page.evaluate("performance.now = () => 0")  # the window of the guard stays open
-    page.fill("#quantity", "0.0792")
-    for _ in range(3):
-        page.press("#quantity", "Enter")
-        expect(page.locator("#open-rows tr", has_text="0.0792")).to_have_count(1)
-    page.fill("#quantity", "0.0793")
-    page.press("#quantity", "Enter")
-    expect(page.locator("#open-rows tr", has_text="0.0793")).to_have_count(1)
-    expect(page.locator("#open-rows tr", has_text="0.0792")).to_have_count(1)
-
-
 def test_unknown_outcome_is_retried_with_the_same_key(watched: Watched) -> None:
     page = watched.trade()
     keys: list[str] = []
@@ -181,7 +156,7 @@ def test_a_refusal_stands_on_its_field(watched: Watched) -> None:
     page = watched.trade()
     place(page, side="buy", kind="limit", quantity="0.01", price="50000.005")
     expect(page.locator("#price-error")).to_have_text(
-        "Price must be a multiple of 0.01; nearest 50\u2009000.01."
+        "Price must be a multiple of 0.01; nearest 50\u202f000.01."
     )
     expect(page.locator("#price")).to_be_focused()
     place(page, side="buy", kind="limit", quantity="0.0666", price="50000")
@@ -197,12 +172,12 @@ def test_max_leaves_the_fee(watched: Watched) -> None:
     page.fill("#price", "50000")
     page.click("[data-share='100']")
     most = Decimal(page.input_value("#quantity"))
-    free = Decimal(page.locator("#available").inner_text().replace("\u2009", ""))
+    free = number(page.locator("#available").inner_text())
     lot, worst = Decimal("0.0001"), Decimal("50000") * Decimal("1.001")
     assert most * worst <= free < (most + lot) * worst + Decimal("0.01")
     page.press("#quantity", "ArrowUp")
     page.press("#quantity", "Enter")
-    expect(page.locator("#quantity-error")).to_contain_text("is free. Use Max.")
+    expect(page.locator("#quantity-error")).to_contain_text("limited by the free USD, fee included")
 
 
 def test_stream_resumes_where_it_broke(watched: Watched) -> None:
@@ -227,8 +202,9 @@ def test_stream_resumes_where_it_broke(watched: Watched) -> None:
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     expect(page.locator("#open-rows tr", has_text="0.0322")).to_contain_text("Open")
     assert "reconnecting" in watched.states(), "it is still the page that saw it"
-    assert "from_seq" not in asked[0]
-    assert '"from_seq":' in asked[-1]
+    subscribed = [text for text in asked if '"subscribe"' in text]
+    assert "from_seq" not in subscribed[0]
+    assert '"from_seq":' in subscribed[-1]
 
 
 def test_outage_is_told_until_it_ends(watched: Watched) -> None:
@@ -253,7 +229,7 @@ def test_outage_is_told_until_it_ends(watched: Watched) -> None:
     expect(page.locator("#banner")).to_contain_text("Connection lost")
     expect(page.locator("#connection-text")).to_have_text("Reconnecting")
     is_down = False
-    expect(page.locator("#connection-text")).to_have_text("Live", timeout=20_000)
+    expect(page.locator("#connection-text")).to_contain_text("Live", timeout=20_000)
     expect(page.locator("#banner")).to_be_hidden()
 
 

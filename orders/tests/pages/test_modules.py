@@ -181,7 +181,10 @@ def test_affordable_is_the_most_that_is_paid_for(page: Page) -> None:
         ({"price": "100", "quantity": "0.05"}, "quantity", "at least 10 USD: enter 0.1 or more"),
         ({"price": "100000", "quantity": "50"}, "quantity", "enter 10 or less"),
         ({"price": "1", "quantity": "101"}, "quantity", "Largest quantity is 100 BTC"),
-        ({"price": "", "quantity": "x", "type": "market"}, "quantity", "above zero"),
+        ({"price": "", "quantity": "x", "type": "market"}, "quantity", "written like 1.0001"),
+        ({"price": "064000", "quantity": "1"}, "price", "Leave out the zero in front: 64000"),
+        ({"price": "6e4", "quantity": "1"}, "price", "no exponent"),
+        ({"price": "9" * 21, "quantity": "1"}, "price", "too large"),
     ],
 )
 def test_what_is_wrong_says_what_to_do(

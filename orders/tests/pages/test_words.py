@@ -4,7 +4,7 @@ import pytest
 
 from orders.pages import filters, shapes, story
 
-THIN = "\u2009"
+THIN = "\u202f"
 
 
 @pytest.mark.parametrize(
