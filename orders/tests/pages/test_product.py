@@ -91,7 +91,7 @@ def alice(chromium: Browser, up: Up) -> Iterator[Watched]:
     page.press("#id_password", "Enter")
     page.wait_for_url("**/")
     watched.trade()
-    page.wait_for_selector("#balances-rows tr[data-key=USD]", state="attached")
+    expect(page.locator("#equity")).not_to_have_text("–")
     yield watched
     expect.set_options(timeout=None)
     context.close()
