@@ -5,7 +5,8 @@ Rules of this file:
   are guarded by version or seq besides.
 - An event missing before this one (prev_offset), and not told again in the same poll, stops the
   process: a gap is never shown as truth.
-- One write a poll and partition: what happened to one order within it is one row.
+- One write a poll and partition (some, if there is much to write): what happened to one order
+  within it is one row.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ from orders.domain import events as e
 
 GROUP: Final = "oms-projector"
 RECORDS_MAX: Final = 512
+ORDERS_MAX: Final = 4_000
+"""Orders told of in one write, about: a record may have 500, and a transaction must stay small."""
 WAIT_MS: Final = 20
 GATHER_MS: Final = 5
 
@@ -38,6 +41,8 @@ class Fold:
     def __init__(self) -> None:
         self.fresh: dict[str, p.OrderRow] = {}
         self.updates: dict[str, p.OrderUpdate] = {}
+        self.steps: list[p.StepRow] = []
+        self._here: dict[str, int] = {}  # order -> its last event in this batch, if not in its row
         self.fills: list[p.FillRow] = []
         self.positions: dict[tuple[str, str], p.PositionRow] = {}
         self.balances: dict[tuple[str, str], p.BalanceRow] = {}
@@ -53,6 +58,10 @@ class Fold:
             if fold is not None:
                 fold(self, batch, event, seq)
             seq += 1
+        if self._here:
+            stream = batch.stream
+            self.steps += [p.StepRow(stream, order, at) for order, at in self._here.items()]
+            self._here.clear()
         self.chunks.append(
             p.Chunk(batch.stream, batch.first_seq, seq - 1, batch.partition, batch.offset, body)
         )
@@ -62,11 +71,12 @@ class Fold:
     ) -> p.OrderRow | p.OrderUpdate:
         """Return the row of the event's order with what all order events carry."""
         order_id = event.order_id
+        self._here[order_id] = seq
         row = self.fresh.get(order_id) or self.updates.get(order_id)
         if row is None:
             row = self.updates[order_id] = p.OrderUpdate(
                 order_id, batch.stream, event.status, event.cum_lots, event.cost, event.fee,
-                "", "", False, False, event.version, seq, batch.at_ns, (seq,),
+                "", "", False, False, event.version, 0, seq, batch.at_ns,
             )  # fmt: skip
             return row
         row.status = event.status
@@ -76,13 +86,22 @@ class Fold:
         row.version = event.version
         row.last_seq = seq
         row.updated_ns = batch.at_ns
-        row.event_seqs = (*row.event_seqs, seq)
         return row
+
+    def ended(self, row: p.OrderRow | p.OrderUpdate) -> None:
+        """Note that the event just folded is the one that ended the order."""
+        if not row.end_seq:
+            row.end_seq = row.last_seq
+            del self._here[row.order_id]
+
+    def noted(self, order_id: str, seq: int) -> None:
+        """Note an event that tells of the order and changes nothing of it."""
+        self._here[order_id] = seq
 
     def changes(self, partition: int, next_offset: int, last_command: int) -> p.Changes:
         return p.Changes(
             partition, next_offset, last_command, list(self.fresh.values()),
-            list(self.updates.values()), self.fills, list(self.positions.values()),
+            list(self.updates.values()), self.steps, self.fills, list(self.positions.values()),
             list(self.balances.values()), self.chunks,
         )  # fmt: skip
 
@@ -90,17 +109,17 @@ class Fold:
 def _routed(fold: Fold, batch: e.EventBatch, event: e.OrderRouted, seq: int) -> None:
     fold.fresh[event.order_id] = p.OrderRow(
         order_id=event.order_id, account_id=batch.stream, client_order_id=event.client_order_id,
-        terms=event.terms, cap_ticks=event.cap_ticks, status=Status.NEW, version=1, last_seq=seq,
-        created_ns=batch.at_ns, updated_ns=batch.at_ns, actor=batch.actor, event_seqs=(seq,),
+        terms=event.terms, cap_ticks=event.cap_ticks, status=Status.NEW, version=1, first_seq=seq,
+        last_seq=seq, created_ns=batch.at_ns, updated_ns=batch.at_ns, actor=batch.actor,
     )  # fmt: skip
 
 
 def _denied(fold: Fold, batch: e.EventBatch, event: e.OrderDenied, seq: int) -> None:
     fold.fresh[event.order_id] = p.OrderRow(
         order_id=event.order_id, account_id=batch.stream, client_order_id=event.client_order_id,
-        terms=event.terms, cap_ticks=0, status=Status.REJECTED, rejected_by="oms", reason=event.reason, version=1,
-        last_seq=seq, created_ns=batch.at_ns, updated_ns=batch.at_ns, actor=batch.actor,
-        event_seqs=(seq,),
+        terms=event.terms, cap_ticks=0, status=Status.REJECTED, rejected_by="oms",
+        reason=event.reason, version=1, first_seq=seq, end_seq=seq, last_seq=seq,
+        created_ns=batch.at_ns, updated_ns=batch.at_ns, actor=batch.actor,
     )  # fmt: skip
 
 
@@ -111,24 +130,35 @@ def _moved(fold: Fold, batch: e.EventBatch, event: e._OrderEvent, seq: int) -> N
 def _cancel_rejected(fold: Fold, batch: e.EventBatch, event: e.CancelRejected, seq: int) -> None:
     if event.version:
         fold.order(batch, event, seq)
+    else:
+        fold.noted(event.order_id, seq)
+
+
+def _quarantined(fold: Fold, batch: e.EventBatch, event: e.OrderQuarantined, seq: int) -> None:
+    fold.noted(event.order_id, seq)
 
 
 def _rejected(fold: Fold, batch: e.EventBatch, event: e.OrderRejected, seq: int) -> None:
     row = fold.order(batch, event, seq)
     row.rejected_by = "venue"
     row.reason = event.reason
+    fold.ended(row)
 
 
 def _canceled(fold: Fold, batch: e.EventBatch, event: e.OrderCanceled, seq: int) -> None:
     row = fold.order(batch, event, seq)
     row.reason = event.reason
     row.late_fill = row.late_fill or event.late
+    if not event.late:
+        fold.ended(row)
 
 
 def _filled(fold: Fold, batch: e.EventBatch, event: e.OrderFilled, seq: int) -> None:
     row = fold.order(batch, event, seq)
     row.late_fill = row.late_fill or event.late
     row.overfilled = row.overfilled or event.overfilled
+    if event.status is Status.FILLED and not event.late:
+        fold.ended(row)
     fold.fills.append(
         p.FillRow(
             batch.stream, seq, event.order_id, event.trade_id, event.venue, event.symbol,
@@ -174,6 +204,7 @@ _FOLDS: Final[dict[type, Callable]] = {
     e.OrderCancelRequested: _moved,
     e.OrderCanceled: _canceled,
     e.CancelRejected: _cancel_rejected,
+    e.OrderQuarantined: _quarantined,
     e.PositionChanged: _position,
     e.BalanceChanged: _balance,
     e.AccountChanged: _account,
@@ -239,6 +270,10 @@ class Projector:
                 continue
             fold.add(batch, record.value)
             last_command = batch.offset
+            if len(fold.fresh) + len(fold.updates) >= ORDERS_MAX:
+                settled = poison[0].record.offset if poison else record.offset + 1
+                self._write(partition, fold, settled, last_command)
+                fold = Fold()
         if ahead > last_command:
             raise GapError(
                 f"partition {partition}: events up to command {ahead} came, those behind "
@@ -246,11 +281,14 @@ class Projector:
             )
         # Before the first poison: should we die before it is set aside, it is met again.
         settled = poison[0].record.offset if poison else records[-1].offset + 1
-        crash("projector.before_apply")
-        self._reference.apply(list(fold.accounts.values()), list(fold.instruments.values()))
-        self._store.apply(fold.changes(partition, settled, last_command))
-        crash("projector.after_apply")
-        self._last_command[partition] = last_command
+        self._write(partition, fold, settled, last_command)
         if poison:
             self._behind_poison[partition] = records[-1].offset + 1
         return poison
+
+    def _write(self, partition: int, fold: Fold, next_offset: int, last_command: int) -> None:
+        crash("projector.before_apply")
+        self._reference.apply(list(fold.accounts.values()), list(fold.instruments.values()))
+        self._store.apply(fold.changes(partition, next_offset, last_command))
+        crash("projector.after_apply")
+        self._last_command[partition] = last_command

@@ -37,6 +37,13 @@ def order_id(base: str, index: int) -> str:
     return base + (_INDEX_HEX[index] if index < 1024 else f"{index:04x}")
 
 
+def first_id(at_ns: int) -> str:
+    """Return the smallest id that an order of that millisecond could have."""
+    at_ms = min(max(0, at_ns // 1_000_000), 0xFFFFFFFFFFFF)
+    time_hex = f"{at_ms:012x}"
+    return f"{time_hex[:8]}-{time_hex[8:]}-0000-0000-000000000000"
+
+
 def base_of(an_order_id: str) -> str:
     """Return the claim's base of an order id."""
     return an_order_id[:-4]

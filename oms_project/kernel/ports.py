@@ -19,6 +19,7 @@ from oms_project.kernel.rows import (
     ClaimState,
     FillRow,
     InstrumentRow,
+    OrderPage,
     OrderQuery,
     OrderRow,
     OrderUpdate,
@@ -29,6 +30,7 @@ from oms_project.kernel.rows import (
     ReportKind,
     Route,
     Snapshot,
+    StepRow,
     StoredRecord,
     Submission,
 )
@@ -48,6 +50,7 @@ __all__ = [
     "InstrumentRow",
     "Intake",
     "Log",
+    "OrderPage",
     "OrderQuery",
     "OrderRow",
     "OrderStore",
@@ -61,6 +64,7 @@ __all__ = [
     "ReportKind",
     "Route",
     "Snapshot",
+    "StepRow",
     "StoredRecord",
     "Submission",
     "Subscription",
@@ -213,8 +217,14 @@ class OrderStore(Protocol):
     def get(self, order_id: str, account_ids: Sequence[str]) -> OrderRow | None:
         """Return the order if one of the accounts owns it."""
 
+    def page(self, query: OrderQuery) -> OrderPage:
+        """Return up to query.limit orders, newest first (order_id descending), at a bounded cost."""
+
     def find(self, query: OrderQuery) -> list[OrderRow]:
-        """Return up to query.limit orders, newest first (order_id descending)."""
+        """Return up to query.limit orders, newest first, at whatever cost: no fewer if there are more."""
+
+    def steps(self, account_id: str, order_id: str, from_seq: int, limit: int) -> list[int]:
+        """Return the seqs ≥ *from_seq* of the order's steps (StepRow), in order."""
 
     def orders_by_client_id(
         self, account_id: str, ids: Sequence[str]

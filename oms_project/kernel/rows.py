@@ -80,7 +80,8 @@ class OrderRow(msgspec.Struct, kw_only=True, gc=False):
     terms: what the client wants; cap_ticks: the worst price a market order may pay, 0 for a limit;
     cost: Σ lots × ticks of its fills; fee: smallest units of the quote asset, Σ of its fills;
     reason: the code of a refusal or cancel; version: grows with every event of the order;
-    last_seq: account_seq of the last event; *_ns: nanoseconds since 1970 UTC.
+    first_seq, last_seq: account_seqs of its first and its last event; end_seq: of the one that
+    ended it, 0 while there is none; *_ns: nanoseconds since 1970 UTC.
     """
 
     order_id: str
@@ -97,18 +98,19 @@ class OrderRow(msgspec.Struct, kw_only=True, gc=False):
     late_fill: bool = False
     overfilled: bool = False
     version: int = 0
+    first_seq: int = 0
+    end_seq: int = 0
     last_seq: int = 0
     created_ns: int = 0
     updated_ns: int = 0
     actor: str = ""
-    event_seqs: tuple[int, ...] = ()
 
 
 class OrderUpdate(msgspec.Struct, gc=False):
     """What changed of an order already stored: applied only where version is lower.
 
-    event_seqs: account_seqs of the new events, to be added behind the stored ones; reason and
-    rejected_by "" and late_fill and overfilled False leave what is stored: facts are never undone.
+    end_seq 0, reason and rejected_by "", late_fill and overfilled False leave what is stored: facts
+    are never undone.
     """
 
     order_id: str
@@ -122,9 +124,21 @@ class OrderUpdate(msgspec.Struct, gc=False):
     late_fill: bool
     overfilled: bool
     version: int
+    end_seq: int
     last_seq: int
     updated_ns: int
-    event_seqs: tuple[int, ...]
+
+
+class StepRow(msgspec.Struct, gc=False):
+    """A chunk that has events of the order; seq: of the last of them.
+
+    Its first event and the one that ended it are in its row: there is no step for their chunks, so
+    most orders have none. Rows and steps together lead to every event of an order.
+    """
+
+    account_id: str
+    order_id: str
+    seq: int
 
 
 class FillRow(msgspec.Struct, gc=False):
@@ -225,6 +239,7 @@ class Changes(msgspec.Struct, gc=False):
     last_command: int
     orders: list[OrderRow]
     updates: list[OrderUpdate]
+    steps: list[StepRow]
     fills: list[FillRow]
     positions: list[PositionRow]
     balances: list[BalanceRow]
@@ -253,7 +268,11 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrderQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Filters of a list of orders, newest first. before_id: keyset cursor, exclusive."""
+    """Filters of a list of orders, newest first.
+
+    from_ns, to_ns: by the time in the order's id, to the millisecond: when a door first took it.
+    before_id: keyset cursor, exclusive.
+    """
 
     account_ids: tuple[str, ...]
     symbol: str | None = None
@@ -264,6 +283,17 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     client_order_id: str | None = None
     before_id: str | None = None
     limit: int = 100
+
+
+class OrderPage(msgspec.Struct, frozen=True, gc=False):
+    """Some orders of a list. before_id: where to go on, None: that was all.
+
+    There may be fewer than were asked for, even none, and more behind: a store looks at so many
+    rows for a page and no further.
+    """
+
+    rows: list[OrderRow]
+    before_id: str | None = None
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ import msgspec
 
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import FencedError, TransportError, UnstorableError
+from orders.adapters import pages
 
 SNAPSHOTS_KEPT = 2
 
@@ -20,6 +21,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._broken = False
         self._orders: dict[str, p.OrderRow] = {}
+        self._steps: set[tuple[str, str, int]] = set()
         self._fills: dict[tuple[str, int], p.FillRow] = {}
         self._positions: dict[tuple[str, str], p.PositionRow] = {}
         self._balances: dict[tuple[str, str], p.BalanceRow] = {}
@@ -41,6 +43,7 @@ class MemoryStore:
                     self._orders[row.order_id] = msgspec.structs.replace(row)
             for update in changes.updates:
                 self._update(update)
+            self._steps.update(msgspec.structs.astuple(step) for step in changes.steps)
             for fill in changes.fills:
                 self._fills.setdefault((fill.account_id, fill.seq), fill)
             for position in changes.positions:
@@ -61,7 +64,7 @@ class MemoryStore:
         values: dict[str, Any] = msgspec.structs.asdict(update)
         for name in ("rejected_by", "reason", "late_fill", "overfilled"):
             values[name] = values[name] or getattr(row, name)
-        values["event_seqs"] = tuple(sorted({*row.event_seqs, *update.event_seqs}))
+        values["end_seq"] = row.end_seq or update.end_seq
         self._orders[row.order_id] = msgspec.structs.replace(row, **values)
 
     def progress(self, partition: int) -> p.Progress:
@@ -73,12 +76,24 @@ class MemoryStore:
         row = self._orders.get(order_id)
         return row if row is not None and row.account_id in account_ids else None
 
-    def find(self, query: p.OrderQuery) -> list[p.OrderRow]:
+    def page(self, query: p.OrderQuery) -> p.OrderPage:
         self.ping()
         with self._lock:
             found = [row for row in self._orders.values() if _fits(row, query)]
         found.sort(key=lambda row: row.order_id, reverse=True)
-        return found[: query.limit]
+        rows = found[: query.limit]
+        return p.OrderPage(rows, rows[-1].order_id if len(found) > len(rows) else None)
+
+    def find(self, query: p.OrderQuery) -> list[p.OrderRow]:
+        return pages.whole(self.page, query)
+
+    def steps(self, account_id: str, order_id: str, from_seq: int, limit: int) -> list[int]:
+        self.ping()
+        with self._lock:
+            every = sorted(self._steps)
+        return [at for *order, at in every if order == [account_id, order_id] and at >= from_seq][
+            :limit
+        ]
 
     def orders_by_client_id(
         self, account_id: str, ids: Sequence[str]
@@ -88,9 +103,9 @@ class MemoryStore:
         known: dict[str, tuple[str, int]] = {}
         with self._lock:
             own = [row for row in self._orders.values() if row.account_id == account_id]
-        for row in sorted(own, key=lambda row: row.event_seqs[0]):
+        for row in sorted(own, key=lambda row: row.first_seq):
             if row.client_order_id in wanted:
-                known.setdefault(row.client_order_id, (row.order_id, row.event_seqs[0]))
+                known.setdefault(row.client_order_id, (row.order_id, row.first_seq))
         return known
 
     def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
@@ -216,6 +231,7 @@ def _place(fill: p.FillRow) -> tuple[int, str, int]:
 
 
 def _fits(row: p.OrderRow, query: p.OrderQuery) -> bool:
+    before = pages.before(query)
     same = (
         (query.symbol, row.terms.symbol),
         (query.side, row.terms.side),
@@ -225,7 +241,6 @@ def _fits(row: p.OrderRow, query: p.OrderQuery) -> bool:
         row.account_id in query.account_ids
         and all(wanted in (None, value) for wanted, value in same)
         and (not query.statuses or row.status in query.statuses)
-        and (query.from_ns is None or row.created_ns >= query.from_ns)
-        and (query.to_ns is None or row.created_ns < query.to_ns)
-        and (query.before_id is None or row.order_id < query.before_id)
+        and pages.since(query) <= row.order_id
+        and (before is None or row.order_id < before)
     )

@@ -34,7 +34,7 @@ _WORDS: Final[dict[str, type[StrEnum]]] = {
     "status": Status,
 }
 _NOT_SET: Final = {
-    "order_id", "account_id", "event_seqs", "rejected_by", "reason", "late_fill", "overfilled",
+    "order_id", "account_id", "end_seq", "rejected_by", "reason", "late_fill", "overfilled",
 }  # fmt: skip
 
 
@@ -103,14 +103,16 @@ def order_document(row: p.OrderRow) -> Document:
 def order_update(row: p.OrderUpdate) -> UpdateOne:
     facts = {name: value for name, value in _asdict(row).items() if name not in _NOT_SET}
     facts["status"] = row.status.value
-    for name in ("rejected_by", "reason", "late_fill", "overfilled"):
+    for name in ("end_seq", "rejected_by", "reason", "late_fill", "overfilled"):
         value = getattr(row, name)
         if value:  # facts are never undone
             facts[name] = str(value) if isinstance(value, str) else value
     where = {"_id": row.order_id, "account_id": row.account_id, "version": {"$lt": row.version}}
-    return UpdateOne(
-        where, {"$set": facts, "$addToSet": {"event_seqs": {"$each": list(row.event_seqs)}}}
-    )
+    return UpdateOne(where, {"$set": facts})
+
+
+def step_document(row: p.StepRow) -> Document:
+    return {"_id": f"{row.account_id}:{row.seq}:{row.order_id}", **_asdict(row)}
 
 
 def fill_document(row: p.FillRow) -> Document:
@@ -158,7 +160,6 @@ def order_row(document: Document) -> p.OrderRow:
     document["status"] = Status(document["status"])
     terms = [document.pop(name) for name in Terms.__struct_fields__]
     document["terms"] = msgspec.convert(terms, Terms)
-    document["event_seqs"] = tuple(sorted(document["event_seqs"]))
     return p.OrderRow(**document)
 
 

@@ -4,7 +4,7 @@ Rules of this file:
 - No transaction. Every write is of one document, guarded by its version or seq, and means the same
   when it is done twice; progress is written last, so a crash in between repeats the step.
 - What is repeated may be folded with what came after it: an insert that meets its document becomes
-  a guarded replacement, event seqs are added as a set.
+  a guarded replacement.
 - Rows before chunks: whoever is told of an event finds what it did.
 - Only operators on DocumentDB 5.0's list; orders/tests/documentdb.py holds the tests to it.
 """
@@ -27,6 +27,7 @@ from oms_project.adapters.crash import crash
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError, UnstorableError
 from orders.adapters import mongo_documents as docs
+from orders.adapters import pages
 from orders.adapters.mongo_documents import Document
 from orders.adapters.mongo_snapshots import MongoSnapshots
 
@@ -61,6 +62,7 @@ class MongoStore:
         with _writing():
             docs.insert(db.orders, [docs.order_document(row) for row in changes.orders], "version")
             docs.bulk(db.orders, [docs.order_update(row) for row in changes.updates])
+            docs.insert(db.steps, [docs.step_document(row) for row in changes.steps])
             docs.insert(db.fills, [docs.fill_document(row) for row in changes.fills])
             docs.bulk(db.positions, [docs.newer(row, "symbol") for row in changes.positions])
             docs.bulk(db.balances, [docs.newer(row, "asset") for row in changes.balances])
@@ -83,7 +85,7 @@ class MongoStore:
             found = self._db().orders.find_one({"_id": order_id, **docs.owned_by(account_ids)})
         return None if found is None else docs.order_row(found)
 
-    def find(self, query: p.OrderQuery) -> list[p.OrderRow]:
+    def page(self, query: p.OrderQuery) -> p.OrderPage:
         where = docs.owned_by(query.account_ids)
         for name, value in (
             ("symbol", query.symbol),
@@ -94,15 +96,24 @@ class MongoStore:
                 where[name] = value
         if query.statuses:
             where["status"] = {"$in": [str(status) for status in query.statuses]}
-        created = {"$gte": query.from_ns, "$lt": query.to_ns}
-        created = {operator: ns for operator, ns in created.items() if ns is not None}
-        if created:
-            where["created_ns"] = created
-        if query.before_id is not None:
-            where["_id"] = {"$lt": query.before_id}
+        ids = {"$gte": pages.since(query), "$lt": pages.before(query)}
+        ids = {operator: value for operator, value in ids.items() if value}
+        if ids:
+            where["_id"] = ids
         with _reading():
-            found = self._db().orders.find(where).sort("_id", DESCENDING).limit(query.limit)
-            return [docs.order_row(document) for document in found]
+            found = self._db().orders.find(where).sort("_id", DESCENDING).limit(query.limit + 1)
+            rows = [docs.order_row(document) for document in found]
+        shown = rows[: query.limit]
+        return p.OrderPage(shown, shown[-1].order_id if len(rows) > len(shown) else None)
+
+    def find(self, query: p.OrderQuery) -> list[p.OrderRow]:
+        return pages.whole(self.page, query)
+
+    def steps(self, account_id: str, order_id: str, from_seq: int, limit: int) -> list[int]:
+        where = {"account_id": account_id, "order_id": order_id, "seq": {"$gte": from_seq}}
+        with _reading():
+            found = self._db().steps.find(where, {"seq": 1}).sort("seq", ASCENDING).limit(limit)
+            return [int(one["seq"]) for one in found]
 
     def orders_by_client_id(
         self, account_id: str, ids: Sequence[str]
@@ -110,10 +121,10 @@ class MongoStore:
         known: dict[str, tuple[str, int]] = {}
         for part in _parts(ids):
             where = {"account_id": account_id, "client_order_id": {"$in": part}}
-            fields = {"client_order_id": 1, "event_seqs": 1}
+            fields = {"client_order_id": 1, "first_seq": 1}
             with _reading():
                 for found in self._db().orders.find(where, fields):
-                    order = (found["_id"], min(found["event_seqs"]))
+                    order = (found["_id"], found["first_seq"])
                     first = known.setdefault(found["client_order_id"], order)
                     if order[1] < first[1]:
                         known[found["client_order_id"]] = order
@@ -177,12 +188,7 @@ class MongoStore:
         if symbol is not None:
             where["symbol"] = symbol
         if order_id is not None:
-            order = self.get(order_id, account_ids)
-            if order is None:
-                return []
-            # The order knows its events, and a fill's _id is its event: no index by order.
-            own = [f"{order.account_id}:{event_seq}" for event_seq in order.event_seqs]
-            where["_id"] = {"$in": own}
+            where["order_id"] = order_id
         if before is not None:
             at_ns, account_id, seq = before
             where["$or"] = [
@@ -214,6 +220,8 @@ class MongoStore:
             db.orders.create_index([("account_id", ASCENDING), ("_id", DESCENDING)])
             db.orders.create_index([("account_id", ASCENDING), ("client_order_id", ASCENDING)])
             db.fills.create_index([("account_id", 1), ("at_ns", -1), ("seq", -1)])
+            db.fills.create_index([("order_id", ASCENDING)])
+            db.steps.create_index([("order_id", ASCENDING), ("seq", ASCENDING)])
             db.chunks.create_index([("stream", ASCENDING), ("last_seq", ASCENDING)])
             db.snapshot_parts.create_index([("partition", ASCENDING)])
 

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from oms_project.kernel import ports as p
-from oms_project.kernel.terms import Terms
 
-TERMS: Final = Terms.__struct_fields__
-ORDER: Final = tuple(
-    column
-    for name in p.OrderRow.__struct_fields__
-    for column in (TERMS if name == "terms" else (name,))
-)
-"""The columns of an order: its row's fields, the terms spelled out."""
-FILL: Final = p.FillRow.__struct_fields__
+ORDER: Final = (
+    "account", "order_id", "client_order_id", "symbol", "side", "live", "status", "terms",
+    "cap_ticks", "cum_lots", "cost", "fee", "rejected_by", "reason", "marks", "version",
+    "first_seq", "end_seq", "last_seq", "created_ns", "updated_ns", "actor",
+)  # fmt: skip
+FILL: Final = (
+    "account", "at_ns", "seq", "order_id", "trade_id", "venue", "symbol", "side", "lots", "ticks",
+    "fee", "liquidity",
+)  # fmt: skip
 CHUNK: Final = p.Chunk.__struct_fields__
+LATE: Final = 1
+OVERFILLED: Final = 2
+"""Bits of orders_order.marks."""
 
 
 def _insert(
@@ -30,22 +33,21 @@ def _insert(
     return f'{sql}({key}) DO UPDATE SET {changes} WHERE "{table}".{by} < excluded.{by}'
 
 
+INSERT_NAME: Final = _insert("orders_name", ("text",))
 # An order told as new twice: by a projector that was replaced, and by its successor with more.
-INSERT_ORDER: Final = _insert(
-    "orders_order",
-    ORDER,
-    "account_id, order_id",
-    [name for name in ORDER if name not in ("account_id", "order_id")],
-    by="version",
+INSERT_ORDER: Final = _insert("orders_order", ORDER, "account, order_id", ORDER[2:], by="version")
+_MOVES: Final = (
+    "UPDATE orders_order SET live = %s, status = %s, cum_lots = %s, cost = %s, fee = %s, "
+    "version = %s, end_seq = CASE WHEN end_seq = 0 THEN %s ELSE end_seq END, last_seq = %s, "
+    "updated_ns = %s"
 )
-UPDATE_ORDER: Final = (
-    "UPDATE orders_order SET status = %s, cum_lots = %s, cost = %s, fee = %s, "
-    "rejected_by = COALESCE(NULLIF(%s, ''), rejected_by), reason = COALESCE(NULLIF(%s, ''), reason), "
-    "late_fill = CASE WHEN %s = 1 THEN 1 ELSE late_fill END, "
-    "overfilled = CASE WHEN %s = 1 THEN 1 ELSE overfilled END, version = %s, last_seq = %s, "
-    "updated_ns = %s, "
-    "event_seqs = event_seqs || %s WHERE account_id = %s AND order_id = %s AND version < %s"
+_THIS: Final = " WHERE account = %s AND order_id = %s AND version < %s"
+UPDATE_ORDER: Final = _MOVES + _THIS
+UPDATE_ORDER_FACTS: Final = (
+    f"{_MOVES}, rejected_by = COALESCE(NULLIF(%s, ''), rejected_by), "
+    f"reason = COALESCE(NULLIF(%s, ''), reason), marks = marks | %s{_THIS}"
 )
+INSERT_STEP: Final = _insert("orders_step", ("account", "order_id", "seq"))
 INSERT_FILL: Final = _insert("orders_fill", FILL)
 INSERT_CHUNK: Final = _insert("orders_chunk", CHUNK)
 UPSERT_POSITION: Final = _insert(

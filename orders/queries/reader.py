@@ -75,6 +75,8 @@ class Queries:
     def orders(self, query: OrderQuery, cursor: str = "") -> Value:
         """Return one page and the cursor of the next (null: that was all).
 
+        A page may have fewer than query.limit, even none, and more behind its cursor.
+
         Raises:
             ValueError: a cursor of another list.
         """
@@ -82,11 +84,10 @@ class Queries:
         if cursor:
             place = cursors.read(cursor, cursors.OrderPlace, mark)
             query = msgspec.structs.replace(query, before_id=place.before_id)
-        rows = self.store.find(msgspec.structs.replace(query, limit=query.limit + 1))
-        shown, more = rows[: query.limit], len(rows) > query.limit
-        following = cursors.OrderPlace(mark, shown[-1].order_id) if more else None
+        page = self.store.page(query)
+        following = cursors.OrderPlace(mark, page.before_id) if page.before_id else None
         return {
-            "orders": shown_orders(shown),
+            "orders": shown_orders(page.rows),
             "next_cursor": cursors.write(following) if following else None,
         }
 
@@ -97,14 +98,23 @@ class Queries:
         row = self.order_row(order_id, account_ids)
         if row is None:
             return None
-        seqs = sorted(seq for seq in row.event_seqs if seq >= from_seq)
-        wanted, rest = seqs[:limit], seqs[limit:]
-        found: list[Value] = []
-        for chunk in self.store.chunks_holding(row.account_id, wanted):
-            story = open_chunk(chunk)
-            inside = [seq for seq in wanted if story.first_seq <= seq <= story.last_seq]
-            found += [shown_event(story.batch, seq - story.first_seq) for seq in inside]
-        return {"order_id": order_id, "events": found, "next_seq": rest[0] if rest else None}
+        found: list[tuple[int, Value]] = []
+        for seq in self._places(row, from_seq, limit + 1):
+            if len(found) > limit:
+                break
+            if found and seq <= found[-1][0]:
+                continue
+            for chunk in self.store.chunks_holding(row.account_id, [seq]):
+                found += _own_events(open_chunk(chunk), order_id, from_seq)
+        following = found[limit][0] if len(found) > limit else None
+        shown = [value for _, value in found[:limit]]
+        return {"order_id": order_id, "events": shown, "next_seq": following}
+
+    def _places(self, row: OrderRow, from_seq: int, limit: int) -> list[int]:
+        """Return one seq in each chunk with events of the order from *from_seq* on, in order."""
+        known = {row.first_seq, row.end_seq, row.last_seq}
+        steps = self.store.steps(row.account_id, row.order_id, from_seq, limit)
+        return sorted({*(seq for seq in known if seq and seq >= from_seq), *steps})
 
     # -------------------------------------------------------------- fills
     def fills(
@@ -203,6 +213,15 @@ class Queries:
         else:
             seq = before  # never quiet: begin with the events of the last look
         return seq, value, rows[:SNAPSHOT_ORDERS_MAX]
+
+
+def _own_events(story: Story, order_id: str, from_seq: int) -> list[tuple[int, Value]]:
+    """Return the events of the order in *story*, each with its seq."""
+    return [
+        (seq, shown_event(story.batch, seq - story.first_seq))
+        for seq, event in enumerate(story.batch.events, story.first_seq)
+        if getattr(event, "order_id", None) == order_id and seq >= from_seq
+    ]
 
 
 def units_of(symbol: str) -> Units:

@@ -213,15 +213,23 @@ def parameter(name: str, text: str, kind: Any = OpenApiTypes.STR) -> OpenApiPara
 
 
 LIMIT = parameter("limit", "1 to 500, default 100.", OpenApiTypes.INT)
-CURSOR = parameter("cursor", "The next_cursor of the page before, with the same filters.")
+CURSOR = parameter(
+    "cursor",
+    "The next_cursor of the page before, with the same filters. A page may have fewer rows than the "
+    "limit, even none: the list has ended when next_cursor is null.",
+)
 SYMBOL = parameter("symbol", "For example BTC-USD.")
 ORDER_PARAMETERS = [
     parameter("account_id", "One account; all of yours without it."),
     SYMBOL,
     parameter("status", f"Comma-separated: {', '.join(Status)}."),
     parameter("side", "buy or sell."),
-    parameter("from", "Created at or after, ISO-8601 with Z.", OpenApiTypes.DATETIME),
-    parameter("to", "Created before, ISO-8601 with Z.", OpenApiTypes.DATETIME),
+    parameter(
+        "from",
+        "Taken at the door at or after, ISO-8601 with Z, to the millisecond.",
+        OpenApiTypes.DATETIME,
+    ),
+    parameter("to", "Taken at the door before, likewise.", OpenApiTypes.DATETIME),
     parameter("client_order_id", "Exactly this one."),
     CURSOR,
     LIMIT,

@@ -14,7 +14,17 @@ from oms_project.rest import times
 from orders import wiring
 from orders.domain import events as e
 from orders.queries import shapes, units_of
-from orders.tests.world import BEGIN_NS, World, accepted, canceled, fill, new_id, publish, routed
+from orders.tests.world import (
+    BEGIN_NS,
+    World,
+    accepted,
+    asked_ns,
+    canceled,
+    fill,
+    new_id,
+    publish,
+    routed,
+)
 from risk.domain.limits import Limits
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"])
@@ -194,8 +204,11 @@ def test_a_list_and_its_filters(ann: Reader) -> None:
     assert ids(status="FILLED") == [done]
     assert ids(status="NEW,PARTIALLY_FILLED") == [sell, buy]
     assert ids(client_order_id=f"client-{buy[-12:]}") == [buy]
-    assert ids(**{"from": times.text(BEGIN_NS + 2 * 10**9)}) == [done, sell]
-    assert ids(to=times.text(BEGIN_NS + 2 * 10**9)) == [buy]
+    assert ids(**{"from": times.text(asked_ns(sell))}) == [done, sell]
+    assert ids(to=times.text(asked_ns(sell))) == [buy]
+    assert ids(**{"from": times.text(asked_ns(buy)), "to": times.text(asked_ns(done))}) == [
+        sell, buy,
+    ]  # fmt: skip
 
 
 def test_pages_are_stable_under_inserts(ann: Reader) -> None:

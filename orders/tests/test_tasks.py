@@ -51,7 +51,7 @@ def keep_snapshot(offset: int, event_command: int) -> None:
 
 
 def project(next_offset: int, last_command: int) -> None:
-    wiring.store().apply(Changes(0, next_offset, last_command, [], [], [], [], [], []))
+    wiring.store().apply(Changes(0, next_offset, last_command, [], [], [], [], [], [], []))
 
 
 def with_env(monkeypatch: Any, **changes: Any) -> None:

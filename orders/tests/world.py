@@ -17,7 +17,7 @@ from marketdata.domain.prices import Level, Prices, SymbolPrices
 from oms_project.access import principal, tokens
 from oms_project.access.models import Account, Membership
 from oms_project.adapters.clock import NS_PER_S
-from oms_project.kernel import wire
+from oms_project.kernel import ids, wire
 from oms_project.kernel.ports import InstrumentRow, Record, StoredRecord
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Role, Side, Status, TimeInForce, Topic
@@ -32,7 +32,13 @@ _serial: Iterator[int] = count(1)
 
 def new_id() -> str:
     """Return an id nobody has had in this run, in the form ids have, growing."""
-    return f"01990000-0000-7000-8000-{next(_serial):012x}"
+    number = next(_serial)
+    return f"{ids.first_id(BEGIN_NS + number * NS_PER_S)[:13]}-7000-8000-{number:012x}"
+
+
+def asked_ns(order_id: str) -> int:
+    """Return the time in an id."""
+    return int(order_id[:8] + order_id[9:13], 16) * 1_000_000
 
 
 class World:

@@ -150,7 +150,7 @@ def _changes(
         for row in orders
     ]  # fmt: skip
     chunk = rows.Chunk(ACCOUNT, number * 1000 + 1, number * 1000 + 1000, 0, number, bytes(20_000))
-    return rows.Changes(0, number + 1, number, orders, updates, fills, [], [], [chunk])
+    return rows.Changes(0, number + 1, number, orders, updates, [], fills, [], [], [chunk])
 
 
 def _order(number: int) -> rows.OrderRow:
@@ -159,12 +159,12 @@ def _order(number: int) -> rows.OrderRow:
         client_order_id=f"bench-{number}",
         terms=Terms("BTC-USD", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 1, 1), cap_ticks=0,
         status=Status.FILLED, version=3, last_seq=number + 1, created_ns=number,
-        updated_ns=number, actor="bench", event_seqs=(number + 1,),
+        updated_ns=number, actor="bench", first_seq=number + 1, end_seq=number + 1,
     )  # fmt: skip
 
 
 def _update(number: int) -> rows.OrderUpdate:
     return rows.OrderUpdate(
         f"01900000-0000-7000-8000-{number:012d}", ACCOUNT, Status.FILLED, 1, 1, 0, "", "", False,
-        False, 4, number + 2, number, (number + 2,),
+        False, 4, 0, number + 2, number,
     )  # fmt: skip

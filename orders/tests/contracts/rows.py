@@ -1,5 +1,6 @@
 """Builders of stored rows with defaults."""
 
+from oms_project.kernel import ids
 from oms_project.kernel import ports as p
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
@@ -10,7 +11,8 @@ AT_NS = 1_790_000_000_000_000_000
 
 
 def order_id(number: int) -> str:
-    return f"01900000-0000-7000-8000-{number:012d}"
+    """Return the id of an order that came *number* milliseconds after AT_NS."""
+    return f"{ids.first_id(AT_NS + number * 1_000_000)[:13]}-7000-8000-{number:012d}"
 
 
 def terms(**changes: object) -> Terms:
@@ -26,7 +28,7 @@ def an_order(number: int = 1, **changes: object) -> p.OrderRow:
         "order_id": order_id(number), "account_id": ACCOUNT, "client_order_id": f"c{number}",
         "terms": terms(), "cap_ticks": 0, "status": Status.NEW,
         "version": 1, "last_seq": number, "created_ns": AT_NS + number,
-        "updated_ns": AT_NS + number, "actor": "user:1", "event_seqs": (number,),
+        "updated_ns": AT_NS + number, "actor": "user:1", "first_seq": number,
     }  # fmt: skip
     of_terms = {name: changes.pop(name) for name in Terms.__struct_fields__ if name in changes}
     if of_terms:
@@ -38,10 +40,15 @@ def an_update(number: int = 1, **changes: object) -> p.OrderUpdate:
     values: dict = {
         "order_id": order_id(number), "account_id": ACCOUNT, "status": Status.PARTIALLY_FILLED,
         "cum_lots": 4, "cost": 8_000_000, "fee": 12, "rejected_by": "", "reason": "",
-        "late_fill": False, "overfilled": False, "version": 3, "last_seq": 102,
-        "updated_ns": AT_NS + 500, "event_seqs": (101, 102),
+        "late_fill": False, "overfilled": False, "version": 3, "end_seq": 0, "last_seq": 102,
+        "updated_ns": AT_NS + 500,
     }  # fmt: skip
     return p.OrderUpdate(**{**values, **changes})
+
+
+def a_step(seq: int = 101, **changes: object) -> p.StepRow:
+    values: dict = {"account_id": ACCOUNT, "order_id": order_id(1), "seq": seq}
+    return p.StepRow(**{**values, **changes})
 
 
 def a_fill(seq: int = 101, **changes: object) -> p.FillRow:
@@ -80,6 +87,6 @@ def a_chunk(offset: int, first_seq: int, last_seq: int, **changes: object) -> p.
 def changes(next_offset: int = 1, **rows: object) -> p.Changes:
     values: dict = {
         "partition": 0, "next_offset": next_offset, "last_command": next_offset * 10,
-        "orders": [], "updates": [], "fills": [], "positions": [], "balances": [], "chunks": [],
+        "orders": [], "updates": [], "steps": [], "fills": [], "positions": [], "balances": [], "chunks": [],
     }  # fmt: skip
     return p.Changes(**{**values, **rows})

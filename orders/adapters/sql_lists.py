@@ -1,0 +1,195 @@
+"""Lists of orders and fills in the SQL store: bounded in time and memory, whatever is asked for.
+
+Rules of this file:
+- An account at a time, merged by id: no index gives several accounts in one order.
+- A page costs what it shows and SCAN_MAX rows at most: filters without an index of their own (a side,
+  a status that is over) look at so many rows behind the cursor and say where they stopped.
+- At most READERS at once: what they read stays in memory until it is sent.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from heapq import merge
+from typing import Any, Final
+
+from oms_project.kernel import ports as p
+from oms_project.kernel.errors import TransportError
+from oms_project.kernel.words import OPEN, Status
+from orders.adapters import pages, sql_rows
+from orders.adapters.sql_wire import SqlWire, marks
+
+SCAN_MAX: Final = 6_000
+"""Rows looked at for one page, of all accounts together."""
+SCAN_MIN: Final = 200
+READERS: Final = 8
+READER_WAIT_S: Final = 2.0
+
+
+class SqlLists:
+    """`page` and `fills` of the OrderStore port."""
+
+    def __init__(self, wire: SqlWire) -> None:
+        self._wire = wire
+        self._room = threading.BoundedSemaphore(READERS)
+
+    # -------------------------------------------------------------- orders
+
+    def page(self, query: p.OrderQuery) -> p.OrderPage:
+        """As OrderStore.page: ids by account first, then the rows of those that are shown."""
+        if not query.account_ids:
+            return p.OrderPage([])
+        with self._reading():
+            texts = [*query.account_ids, *([query.symbol] if query.symbol is not None else [])]
+            names = self._wire.numbers(texts)
+            if query.symbol is not None and query.symbol not in names:
+                return p.OrderPage([])
+            accounts = [names[one] for one in query.account_ids if one in names]
+            lists, seen_to = [], ""
+            for account in accounts:
+                scan = max(SCAN_MIN, SCAN_MAX // len(accounts))
+                ids, stopped_at = self._ids(_Filter(query, account, names), scan)
+                lists.append([(order_id, account) for order_id in ids])
+                seen_to = max(seen_to, stopped_at)
+            # An account that was not looked at to its end may have more below where it stopped.
+            found = [one for one in merge(*lists, reverse=True) if one[0] >= seen_to]
+            shown = found[: query.limit]
+            if len(found) > len(shown):
+                return p.OrderPage(self._orders(shown), shown[-1][0])
+            return p.OrderPage(self._orders(shown), seen_to or None)
+
+    def _ids(self, where: "_Filter", scan: int) -> tuple[list[str], str]:
+        """Return one id more than a page of one account, and how far it looked: "" for to the end."""
+        stop = ""
+        if where.scans:
+            last = self._wire.rows(
+                f"SELECT order_id FROM orders_order WHERE {where.indexed} "
+                "ORDER BY order_id DESC LIMIT 1 OFFSET %s",
+                *where.indexed_values, scan - 1,
+            )  # fmt: skip
+            stop = last[0][0] if last else ""
+        condition, values = where.indexed, list(where.indexed_values)
+        if stop:
+            condition, values = f"{condition} AND order_id >= %s", [*values, stop]
+        if where.rest:
+            condition, values = f"{condition} AND {where.rest}", [*values, *where.rest_values]
+        rows = self._wire.rows(
+            f"SELECT order_id FROM orders_order WHERE {condition} ORDER BY order_id DESC LIMIT %s",
+            *values, where.limit + 1,
+        )  # fmt: skip
+        return [row[0] for row in rows], "" if len(rows) > where.limit else stop
+
+    def _orders(self, shown: Sequence[tuple[str, int]]) -> list[p.OrderRow]:
+        by_account: dict[int, list[str]] = {}
+        for order_id, account in shown:
+            by_account.setdefault(account, []).append(order_id)
+        found = []
+        for account, ids in by_account.items():
+            rows = self._wire.rows(
+                f"SELECT {sql_rows.ORDER_COLUMNS} FROM orders_order o WHERE o.account = %s "
+                f"AND o.order_id IN ({marks(ids)})",
+                account, *ids,
+            )  # fmt: skip
+            found += [sql_rows.order_row(row) for row in rows]
+        found.sort(key=lambda row: row.order_id, reverse=True)
+        return found
+
+    # -------------------------------------------------------------- fills
+
+    def fills(
+        self,
+        account_ids: Sequence[str],
+        *,
+        symbol: str | None = None,
+        order_id: str | None = None,
+        before: tuple[int, str, int] | None = None,
+        limit: int = 100,
+    ) -> list[p.FillRow]:
+        """As OrderStore.fills."""
+        with self._reading():
+            names = self._wire.numbers([*account_ids, *([symbol] if symbol is not None else [])])
+            found: list[p.FillRow] = []
+            for account_id in account_ids:
+                if account_id not in names:
+                    continue
+                where, values = ["f.account = %s"], [names[account_id]]
+                for condition, value in (
+                    ("f.order_id = %s", order_id),
+                    ("f.symbol = %s", None if symbol is None else names.get(symbol, 0)),
+                ):
+                    if value is not None:
+                        where.append(condition)
+                        values.append(value)
+                if before is not None:
+                    condition, more = _behind(before, account_id)
+                    where.append(condition)
+                    values += more
+                rows = self._wire.rows(
+                    f"SELECT {sql_rows.FILL_COLUMNS} FROM orders_fill f WHERE "
+                    f"{' AND '.join(where)} ORDER BY f.at_ns DESC, f.seq DESC LIMIT %s",
+                    *values, limit,
+                )  # fmt: skip
+                found += [sql_rows.fill_row(account_id, row) for row in rows]
+        found.sort(key=lambda fill: (fill.at_ns, fill.account_id, fill.seq), reverse=True)
+        return found[:limit]
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        if not self._room.acquire(timeout=READER_WAIT_S):
+            raise TransportError("store", "too many lists are being read")
+        try:
+            yield
+        finally:
+            self._room.release()
+
+
+def _behind(place: tuple[int, str, int], account_id: str) -> tuple[str, list[int]]:
+    """Return what is true of the fills of an account that come behind *place*, newest first."""
+    at_ns, at_account, seq = place
+    if account_id == at_account:
+        return "(f.at_ns, f.seq) < (%s, %s)", [at_ns, seq]
+    return ("f.at_ns <= %s" if account_id < at_account else "f.at_ns < %s"), [at_ns]
+
+
+class _Filter:
+    """One account's part of a query: what an index answers, and what each row must be looked at for."""
+
+    def __init__(self, query: p.OrderQuery, account: int, names: dict[str, int]) -> None:
+        self.limit = query.limit
+        self.indexed, self.indexed_values = self._by_index(query, account, names)
+        self.rest, self.rest_values = self._by_row(query)
+        self.scans = bool(self.rest) and query.client_order_id is None
+
+    @staticmethod
+    def _by_index(
+        query: p.OrderQuery, account: int, names: dict[str, int]
+    ) -> tuple[str, list[Any]]:
+        before, since = pages.before(query), pages.since(query)
+        conditions: list[tuple[str, Any]] = [("account = %s", account)]
+        if query.symbol is not None:
+            conditions.append(("symbol = %s", names[query.symbol]))
+        if before is not None:
+            conditions.append(("order_id < %s", before))
+        if since:
+            conditions.append(("order_id >= %s", since))
+        if query.client_order_id is not None:
+            conditions.append(("client_order_id = %s", query.client_order_id))
+        text = " AND ".join(condition for condition, _ in conditions)
+        if query.statuses and OPEN.issuperset(query.statuses):
+            text += (
+                " AND live = 1"  # a literal, so that the planner may use the index of open orders
+            )
+        return text, [value for _, value in conditions]
+
+    @staticmethod
+    def _by_row(query: p.OrderQuery) -> tuple[str, list[Any]]:
+        conditions: list[str] = []
+        values: list[Any] = []
+        if query.side is not None:
+            conditions.append("side = %s")
+            values.append(query.side)
+        statuses = {Status(status) for status in query.statuses}
+        if statuses and statuses != OPEN:
+            conditions.append(f"status IN ({marks(tuple(statuses))})")
+            values += [status.value for status in statuses]
+        return " AND ".join(conditions), values

@@ -1,0 +1,173 @@
+"""What every OrderStore promises of lists: the right rows, in one order, none lost between pages."""
+
+import msgspec
+import pytest
+
+from oms_project.kernel import ports as p
+from oms_project.kernel.words import OPEN, Side, Status
+from orders.tests.contracts.rows import (
+    ACCOUNT,
+    AT_NS,
+    OTHER,
+    a_fill,
+    an_order,
+    changes,
+    order_id,
+)
+
+MS = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ({}, [5, 4, 3, 2, 1]),
+        ({"limit": 2}, [5, 4]),
+        ({"before_id": order_id(4), "limit": 2}, [3, 2]),
+        ({"symbol": "ETH-USD"}, [2]),
+        ({"side": "sell"}, [3]),
+        ({"statuses": (Status.FILLED, Status.NEW)}, [5, 4, 3, 2]),
+        ({"statuses": (Status.CANCELED,)}, [1]),
+        ({"statuses": (Status.NEW, Status.ACCEPTED), "symbol": "ETH-USD"}, [2]),
+        ({"from_ns": AT_NS + 2 * MS, "to_ns": AT_NS + 4 * MS}, [3, 2]),
+        ({"from_ns": AT_NS + 2 * MS + 1, "to_ns": AT_NS + 4 * MS + 1}, [4, 3, 2]),
+        ({"to_ns": AT_NS + 4 * MS, "before_id": order_id(3)}, [2, 1]),
+        ({"to_ns": AT_NS + 2 * MS, "before_id": order_id(4)}, [1]),
+        ({"from_ns": -(2**63), "to_ns": 2**63 - 1}, [5, 4, 3, 2, 1]),
+        ({"statuses": tuple(OPEN), "side": "sell"}, [3]),
+        ({"symbol": "DOGE-USD"}, []),
+        ({"client_order_id": "c4"}, [4]),
+        ({"client_order_id": "c9"}, []),
+        ({"account_ids": (ACCOUNT, OTHER), "limit": 3}, [6, 5, 4]),
+    ],
+)
+def test_orders_are_found(store: p.OrderStore, query: dict, numbers: list[int]) -> None:
+    """By every filter, newest first, a page at a time."""
+    orders = [
+        an_order(1, status=Status.CANCELED),
+        an_order(2, symbol="ETH-USD"),
+        an_order(3, side=Side.SELL),
+        an_order(4),
+        an_order(5, status=Status.FILLED),
+        an_order(6, account_id=OTHER),
+    ]
+    store.apply(changes(1, orders=orders))
+    found = store.find(p.OrderQuery(**{"account_ids": (ACCOUNT,), **query}))
+    assert [row.order_id for row in found] == [order_id(number) for number in numbers]
+
+
+def test_a_long_list_goes_on_where_a_page_ended(store: p.OrderStore) -> None:
+    """Rare rows among many: a page may be short, but the pages together have all, each once."""
+    orders = [
+        an_order(
+            number, account_id=(ACCOUNT, OTHER)[number % 2],
+            status=Status.EXPIRED if number % 97 == 0 else Status.FILLED,
+            side=Side.SELL if number % 101 == 0 else Side.BUY,
+        )
+        for number in range(1, 3_001)
+    ]  # fmt: skip
+    store.apply(changes(1, orders=orders))
+    for filters in ({"statuses": (Status.EXPIRED,)}, {"side": "sell"}, {"statuses": tuple(OPEN)}):
+        query = p.OrderQuery(account_ids=(ACCOUNT, OTHER), limit=7, **filters)
+        wanted = [
+            row.order_id
+            for row in reversed(orders)
+            if row.terms.side == filters.get("side", row.terms.side)
+            and row.status in filters.get("statuses", (row.status,))
+        ]
+        seen: list[str] = []
+        page = p.OrderPage([], None)
+        while page.before_id is not None or not seen:
+            page = store.page(msgspec.structs.replace(query, before_id=page.before_id))
+            assert len(page.rows) <= 7
+            seen += [row.order_id for row in page.rows]
+            if page.before_id is None:
+                break
+        assert seen == wanted
+        assert [row.order_id for row in store.find(query)] == wanted[:7]
+
+
+def test_ids_sort_as_bytes(store: p.OrderStore) -> None:
+    """No language's order, which would put a page's end before its beginning."""
+    ids = [f"01900000-0000-7000-8000-{tail}" for tail in ("0a", "0A", "0_", "00", "zz", "Zz", "ä")]
+    store.apply(changes(1, orders=[an_order(1, order_id=one) for one in ids]))
+    query = p.OrderQuery(account_ids=(ACCOUNT,))
+    newest = sorted(ids, key=str.encode, reverse=True)
+    assert [row.order_id for row in store.find(query)] == newest
+    for place, one in enumerate(newest):
+        behind = store.find(msgspec.structs.replace(query, before_id=one))
+        assert [row.order_id for row in behind] == newest[place + 1 :]
+
+
+def test_orders_by_client_id(store: p.OrderStore) -> None:
+    """The first of an account's orders with that id, whatever became of the second."""
+    orders = [
+        an_order(1, client_order_id="mine"),
+        an_order(2, client_order_id="mine", status=Status.REJECTED),
+        an_order(3),
+        an_order(4, client_order_id="mine", account_id=OTHER),
+    ]
+    store.apply(changes(1, orders=orders))
+    found = store.orders_by_client_id(ACCOUNT, ["mine", "c3", "nobody's"])
+    assert found == {"mine": (order_id(1), 1), "c3": (order_id(3), 3)}
+    assert store.orders_by_client_id(ACCOUNT, []) == {}
+    assert len(store.orders_by_client_id(ACCOUNT, [f"c{n}" for n in range(2_500)])) == 1
+
+
+def test_the_first_order_of_a_client_id_is_the_first_in_the_log(store: p.OrderStore) -> None:
+    """A claim driven on late has an older id than what was decided before it."""
+    orders = [
+        an_order(7, client_order_id="mine", first_seq=3),
+        an_order(2, client_order_id="mine", first_seq=5, status=Status.REJECTED),
+        an_order(9, client_order_id="mine", first_seq=4, status=Status.REJECTED),
+    ]
+    store.apply(changes(1, orders=orders))
+    assert store.orders_by_client_id(ACCOUNT, ["mine"]) == {"mine": (order_id(7), 3)}
+
+
+def test_client_order_ids_come_in_pages(store: p.OrderStore) -> None:
+    """Each account its own, in order, behind the last one of the page before."""
+    names = ["b", "a", "d", "c"]
+    orders = [an_order(n, client_order_id=name) for n, name in enumerate(names, 1)]
+    store.apply(changes(1, orders=[*orders, an_order(9, client_order_id="e", account_id=OTHER)]))
+    assert store.client_order_ids(ACCOUNT, "", 3) == ["a", "b", "c"]
+    assert store.client_order_ids(ACCOUNT, "c", 3) == ["d"]
+    assert store.client_order_ids(ACCOUNT, "d", 3) == []
+
+
+def test_fills_are_paged_newest_first(store: p.OrderStore) -> None:
+    """Over several accounts, by symbol, by order; *before* is exclusive."""
+    fills = [
+        a_fill(101),
+        a_fill(102, symbol="ETH-USD", order_id=order_id(2)),
+        a_fill(103),
+        a_fill(102, account_id=OTHER),
+    ]
+    store.apply(changes(1, fills=fills))
+    both = (ACCOUNT, OTHER)
+    place = [(fill.account_id, fill.seq) for fill in store.fills(both)]
+    assert place == [(ACCOUNT, 103), (OTHER, 102), (ACCOUNT, 102), (ACCOUNT, 101)]
+    assert store.fills(both, limit=1) == [fills[2]]
+    assert store.fills(both, before=(AT_NS + 102, OTHER, 102)) == [fills[1], fills[0]]
+    assert store.fills([ACCOUNT], symbol="ETH-USD") == [fills[1]]
+    assert store.fills([ACCOUNT], order_id=order_id(1)) == [fills[2], fills[0]]
+    assert store.fills([OTHER], order_id=order_id(1), symbol="ETH-USD") == []
+    assert store.fills([]) == []
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 7])
+def test_no_fill_is_lost_between_pages(store: p.OrderStore, page: int) -> None:
+    """Also where time went back: the engine moved to a host that is behind, a clock was set."""
+    times = {1: 50, 2: 10, 3: 40, 4: 40, 5: 20, 6: 60, 7: 5}
+    fills = [a_fill(seq, at_ns=AT_NS + at) for seq, at in times.items()]
+    fills += [a_fill(seq, account_id=OTHER, at_ns=AT_NS + at) for seq, at in ((1, 40), (2, 39))]
+    store.apply(changes(1, fills=fills))
+    seen: list[tuple[int, str, int]] = []
+    while True:
+        before = seen[-1] if seen else None
+        found = store.fills((ACCOUNT, OTHER), before=before, limit=page)
+        if not found:
+            break
+        seen += [(fill.at_ns, fill.account_id, fill.seq) for fill in found]
+    every = [(fill.at_ns, fill.account_id, fill.seq) for fill in fills]
+    assert seen == sorted(every, reverse=True)
