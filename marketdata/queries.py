@@ -10,6 +10,7 @@ from typing import Any, Final
 from marketdata.adapters.instruments import Listing
 from marketdata.domain.instrument import Units, units_text
 from marketdata.domain.prices import Level, SymbolPrices, Trade
+from marketdata.domain.ticker import WINDOW_NS
 from oms_project.kernel import numbers
 from oms_project.rest import times
 
@@ -63,6 +64,8 @@ def ticker(prices: SymbolPrices, units: Units, *, stale: bool) -> dict[str, Any]
         "low_24h": _price(prices.low_24h_ticks, units),
         "volume_24h": units.quantity_text(prices.volume_24h_lots),
         "change_24h": _change(prices),
+        "since": _since(prices),
+        "state": units.instrument.state,
         "venues": list(prices.venues),
         "stale": stale,
         "at": times.text(prices.at_ns),
@@ -129,6 +132,12 @@ def _filter(value: int, as_text: Any) -> str | None:
 
 def _price(ticks: int, units: Units) -> str | None:
     return units.price_text(ticks) if ticks else None
+
+
+def _since(prices: SymbolPrices) -> str | None:
+    """Return when the day's figures began while that is less than a day ago."""
+    began_ns = prices.began_ns
+    return times.text(began_ns) if 0 <= prices.at_ns - began_ns < WINDOW_NS else None
 
 
 def _change(prices: SymbolPrices) -> str | None:

@@ -81,7 +81,7 @@ class Consolidator:
                 one.low_24h_ticks,
                 one.volume_24h_lots,
             )
-            ticker.resume(day, one.at_ns)
+            ticker.resume(day, one.at_ns, one.began_ns)
             self._last[one.symbol] = one
             self._quotes.setdefault(one.symbol, {})
 
@@ -120,7 +120,8 @@ class Consolidator:
         changed = last is None or last.bids != bids or last.asks != asks
         seq = (last.seq if last else 0) + changed
         heard = [self.freshness.heard_ns(venue) or 0 for venue in venues]
-        day = self._tickers.setdefault(symbol, Ticker()).day(now_ns)
+        ticker = self._tickers.setdefault(symbol, Ticker())
+        day = ticker.day(now_ns)
         now = SymbolPrices(
             symbol,
             seq,
@@ -134,6 +135,7 @@ class Consolidator:
             day.volume_lots,
             tuple(self._trades.get(symbol, ())),
             venues,
+            ticker.began_ns,
         )
         self._last[symbol] = now
         return now

@@ -26,7 +26,7 @@ class SymbolPrices(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     seq: grows by one with every change of the symbol's book; bids: best (highest) first;
     asks: best (lowest) first; *_24h: since 24 h ago, or since the feed began; venues: names of
-    the venues that are fresh.
+    the venues that are fresh; began_ns: when the figures of *_24h began, 0 before the first trade.
     """
 
     symbol: str
@@ -41,6 +41,7 @@ class SymbolPrices(msgspec.Struct, frozen=True, array_like=True, gc=False):
     volume_24h_lots: int
     trades: tuple[Trade, ...] = ()
     venues: tuple[str, ...] = ()
+    began_ns: int = 0
 
 
 class Prices(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -7,6 +7,7 @@ import msgspec
 
 MINUTE_NS: Final = 60 * 1_000_000_000
 WINDOW_MINUTES: Final = 24 * 60
+WINDOW_NS: Final = WINDOW_MINUTES * MINUTE_NS
 
 
 class Day(msgspec.Struct, frozen=True, gc=False):
@@ -28,22 +29,27 @@ class _Bucket(msgspec.Struct, gc=False):
 
 
 class Ticker:
-    """Rolls a window of 24 h over trades. When nothing traded in it, all but the last price is 0."""
+    """Rolls a window of 24 h over trades. When nothing traded in it, all but the last price is 0.
 
-    __slots__ = ("_buckets", "_last_ticks")
+    began_ns: the minute of the first trade ever counted, 0 before it: a window is no day before then.
+    """
+
+    __slots__ = ("_buckets", "_last_ticks", "began_ns")
 
     def __init__(self) -> None:
+        self.began_ns = 0
         self._buckets: deque[_Bucket] = deque()
         self._last_ticks = 0
 
-    def resume(self, day: Day, at_ns: int) -> None:
+    def resume(self, day: Day, at_ns: int, began_ns: int = 0) -> None:
         """Go on from what another process published at *at_ns*: it counts as one trade then.
 
-        Trades counted already are newer, so they keep the last word.
+        began_ns: when its figures began, 0 if it did not say. Trades counted already are newer, so they keep the last word.
         """
         if not day.last_ticks:
             return
         self._last_ticks = self._last_ticks or day.last_ticks
+        self.began_ns = began_ns or _minute_of(at_ns)
         if day.high_ticks:
             minute = at_ns // MINUTE_NS
             self._buckets.appendleft(
@@ -53,6 +59,7 @@ class Ticker:
     def on_trade(self, ticks: int, lots: int, at_ns: int) -> None:
         """Count one trade. One that is late counts for the newest minute."""
         self._last_ticks = ticks
+        self.began_ns = self.began_ns or _minute_of(at_ns)
         minute = at_ns // MINUTE_NS
         buckets = self._buckets
         if not buckets or minute > buckets[-1].minute:
@@ -78,3 +85,7 @@ class Ticker:
             low_ticks=min(bucket.low_ticks for bucket in buckets),
             volume_lots=sum(bucket.volume_lots for bucket in buckets),
         )
+
+
+def _minute_of(at_ns: int) -> int:
+    return at_ns // MINUTE_NS * MINUTE_NS

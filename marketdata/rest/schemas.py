@@ -52,6 +52,10 @@ class TickerSchema(serializers.Serializer[Any]):
     low_24h = serializers.CharField(allow_null=True)
     volume_24h = serializers.CharField()
     change_24h = serializers.CharField(allow_null=True, help_text="percent, two decimals")
+    since = serializers.DateTimeField(
+        allow_null=True, help_text="when the *_24h figures began; null once they are of a whole day"
+    )
+    state = serializers.CharField(help_text="of the instrument")
     venues = serializers.ListField(child=serializers.CharField())
     stale = serializers.BooleanField()
     at = serializers.DateTimeField()

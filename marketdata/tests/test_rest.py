@@ -89,6 +89,8 @@ def test_ticker(client: APIClient, prices: BreakableLog) -> None:
             "low_24h": "0.80",
             "volume_24h": "0.0012",
             "change_24h": "11.11",
+            "since": None,
+            "state": "TRADING",
             "venues": ["A"],
             "stale": False,
             "at": NOW,

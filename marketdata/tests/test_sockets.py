@@ -5,10 +5,13 @@ import zlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 from channels.testing import WebsocketCommunicator
+from django.db import OperationalError
 
 from marketdata import wiring
+from marketdata.domain.instrument import Units
 from marketdata.domain.prices import SymbolPrices
 from marketdata.tests.build import SECOND_NS, Pairs, a_record, a_trade, symbol_prices, units
 from marketdata.tests.fakes import BreakableLog
@@ -19,7 +22,7 @@ from oms_project.access.principal import Principal
 from oms_project.adapters.clock import FakeClock
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import Record
-from oms_project.kernel.words import Topic
+from oms_project.kernel.words import InstrumentState, Topic
 from oms_project.rest.sockets import Seat, Seats
 
 # Channels looks at the database's connections after every message, whoever opened them.
@@ -235,6 +238,38 @@ async def test_staleness_is_told_without_any_news(
     assert isinstance(clock, FakeClock)
     clock.advance_ns(6 * SECOND_NS)
     assert (await socket.next())["stale"] is True
+
+
+async def test_a_halt_is_told_without_any_news(
+    connect: Connect, price_log: BreakableLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every ticker that is open, and once: what is read again unchanged is no news."""
+    monkeypatch.setattr(market, "LOOK_S", 0.01)
+    put(price_log, symbol_prices())
+    socket = await connect()
+    assert (await socket.subscribe("ticker"))["state"] == "TRADING"
+    monkeypatch.setitem(KNOWN, "BTC-USD", units())
+    halted = msgspec.structs.replace(units().instrument, state=InstrumentState.HALTED)
+    monkeypatch.setitem(KNOWN, "BTC-USD", Units(halted))
+    told = await socket.next()
+    assert (told["op"], told["state"]) == ("update", "HALTED")
+    monkeypatch.setitem(KNOWN, "BTC-USD", units())
+    assert (await socket.next())["state"] == "TRADING"
+
+
+async def test_prices_go_on_without_the_database(
+    connect: Connect, price_log: BreakableLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise OperationalError("away")
+
+    put(price_log, symbol_prices(seq=1))
+    socket = await connect()
+    await socket.subscribe("ticker")
+    monkeypatch.setattr(wiring, "instruments_old", lambda: True)
+    monkeypatch.setattr(wiring, "listings", broken)
+    put(price_log, symbol_prices(seq=2))
+    assert (await socket.next())["seq"] == 2
 
 
 async def test_unsubscribed_is_silent(connect: Connect, price_log: BreakableLog) -> None:

@@ -23,7 +23,7 @@ class Frames:
 
     def ticker(self, seen: Seen, units: Units, *, kind: str, stale: bool) -> str:
         """Return the whole ticker (kind: "snapshot" or "update")."""
-        key = ("ticker", seen.prices.symbol, seen.version, kind, stale)
+        key = ("ticker", seen.prices.symbol, seen.version, kind, stale, units.instrument.state)
         if key not in self._cache:
             body = queries.ticker(seen.prices, units, stale=stale)
             self._keep(key, {"op": kind, "channel": "ticker", **body})

@@ -13,12 +13,15 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 import msgspec
+import structlog
 from channels.db import database_sync_to_async
+from django.db import DatabaseError
 
 from marketdata import wiring
 from marketdata.domain.instrument import Units
 from marketdata.view import PriceView, Seen
 from marketdata.ws.frames import Frames
+from oms_project.adapters.clock import NS_PER_S
 from oms_project.kernel.ports import Clock
 from oms_project.rest.feed import SUBSCRIPTIONS_MAX, Asked, Feed
 from oms_project.rest.problem import Problem
@@ -28,6 +31,7 @@ LOOK_S: Final = 1
 
 CHANNELS: Final = ("ticker", "book", "trades")
 
+_logger = structlog.get_logger(__name__)
 _frames: WeakKeyDictionary[PriceView, Frames] = WeakKeyDictionary()
 """The frames of each view: one in a process."""
 
@@ -50,6 +54,30 @@ class Subscription(msgspec.Struct, gc=False):
     version: int = -1
     position: int = 0
     stale: bool = False
+
+
+class Instruments:
+    """Keeps the instruments of this process fresh for all its sockets, so that a halt is told soon.
+
+    One try a second, by whoever comes first; without the database the prices go on.
+    """
+
+    def __init__(self) -> None:
+        self._tried_ns: int | None = None
+
+    async def refresh(self) -> None:
+        now_ns = wiring.clock().monotonic_ns()
+        recent = self._tried_ns is not None and now_ns - self._tried_ns < NS_PER_S
+        if recent or not wiring.instruments_old():
+            return
+        self._tried_ns = now_ns
+        try:
+            await database_sync_to_async(wiring.listings, thread_sensitive=False)()
+        except DatabaseError as error:
+            _logger.warning("instruments_not_read", error=repr(error))
+
+
+_INSTRUMENTS: Final = Instruments()
 
 
 class MarketFeed(Feed):
@@ -102,6 +130,7 @@ class MarketFeed(Feed):
 
     async def news(self) -> bool:
         self._version = wiring.view().version
+        await _INSTRUMENTS.refresh()
         for subscription in list(self._subscriptions.values()):
             await self._send_news(subscription)
         return False
@@ -117,8 +146,12 @@ class MarketFeed(Feed):
             if seen is None:
                 return
             stale = view.broken or view.is_stale(subscription.symbol)
-            if seen.version == subscription.version and stale == subscription.stale:
+            units = wiring.known_units(subscription.symbol) or subscription.units
+            turned = units.instrument.state is not subscription.units.instrument.state
+            same = seen.version == subscription.version and stale == subscription.stale
+            if same and not (turned and subscription.channel == "ticker"):
                 return
+            subscription.units = units
             frames = _frames.setdefault(view, Frames())
             frame = _NEWS[subscription.channel](frames, subscription, seen, stale)
             subscription.version = seen.version

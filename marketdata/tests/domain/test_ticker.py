@@ -45,3 +45,16 @@ def test_resumed_figures_lie_before_what_was_traded_since() -> None:
     ticker.on_trade(105, 1, NOW_NS)
     ticker.resume(Day(100, 95, 130, 90, 50), NOW_NS - 5 * MINUTE_NS)
     assert ticker.day(NOW_NS) == Day(105, 95, 130, 90, 51)
+
+
+def test_figures_say_since_when_they_are() -> None:
+    """The minute of the first trade, through whatever process counts on."""
+    first, second = Ticker(), Ticker()
+    assert first.began_ns == 0
+    first.on_trade(100, 1, NOW_NS)
+    first.on_trade(101, 1, NOW_NS + 90 * MINUTE_NS)
+    began_ns = NOW_NS // MINUTE_NS * MINUTE_NS
+    assert first.began_ns == began_ns
+    second.on_trade(99, 1, NOW_NS + 95 * MINUTE_NS)
+    second.resume(first.day(NOW_NS), NOW_NS, first.began_ns)
+    assert second.began_ns == began_ns
