@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _FOR_TESTS = ("OMS_TEST_", "OMS_REQUIRE_SERVICES")
@@ -149,9 +149,37 @@ def read(source: Mapping[str, str]) -> Env:
     return Env(**values)
 
 
+KEY_CHARS_MIN: Final = 32
+
+
+def unsafe(env: Env) -> list[str]:
+    """Return why *env* must not serve people over https: what has no default there, or a bad one."""
+    if not env.secure_cookies:
+        return []
+    keys = {"OMS_SECRET_KEY": env.secret_key, "OMS_JWT_KEY": env.jwt_key}
+    found = [
+        f"{name}: give it {KEY_CHARS_MIN} random characters or more, the same to every process. One "
+        "made on each host would end the sessions and tokens of all others."
+        for name, key in keys.items()
+        if len(key) < KEY_CHARS_MIN
+    ]
+    if env.secret_key and env.secret_key == env.jwt_key:
+        found.append("OMS_JWT_KEY: not the same as OMS_SECRET_KEY; who learns one has both.")
+    if env.debug:
+        found.append("OMS_DEBUG: 0; its pages show the settings to everybody.")
+    return found
+
+
 def load() -> Env:
-    """Return this process' environment; makes the data folder and its secret key if needed."""
+    """Return this process' environment; makes the data folder and its secret key if needed.
+
+    Ends the process, and says why, if it must not serve people like this.
+    """
     env = read(source())
+    wrong = unsafe(env)
+    if wrong:
+        lines = "\n".join(f"  {line}" for line in wrong)
+        raise SystemExit(f"OMS_SECURE_COOKIES=1 (production) needs:\n{lines}")
     env.data_dir.mkdir(parents=True, exist_ok=True)
     return env
 

@@ -7,10 +7,13 @@ from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
 from oms_project import health
+from oms_project.access import pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("health", health.health, name="health"),
+    path("password/", pages.PasswordView.as_view(), name="password"),
+    path("password/changed/", pages.ChangedView.as_view(), name="password-changed"),
     path("api/", include("oms_project.rest.urls")),
     path("api/", include("marketdata.rest.urls")),
     path("api/", include("orders.rest.urls")),

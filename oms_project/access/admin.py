@@ -46,14 +46,14 @@ class UserAdmin(DjangoUserAdmin):
     def accounts(self, user: User) -> str:
         return ", ".join(f"{one.account.name} ({one.role})" for one in user.memberships.all())
 
-    @admin.action(description="Log out everywhere (ends all tokens)")
+    @admin.action(description="Log out everywhere (ends all tokens, sessions and sockets)")
     def log_out_everywhere(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in users:
             user.token_version += 1
             user.save(update_fields=["token_version"])
         TokenFamily.objects.filter(user__in=users).update(revoked=True)
         principal.forget_all()
-        self.message_user(request, f"{len(users)} users have no valid token any more.")
+        self.message_user(request, f"{len(users)} users have to log in again, everywhere.")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

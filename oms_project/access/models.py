@@ -1,7 +1,10 @@
 """Users, accounts and memberships. An account's state and limits are in force in the engine only."""
 
+from typing import Any, Final
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from oms_project.adapters.ids import new_uuid
 from oms_project.kernel.words import AccountState, Role
@@ -17,15 +20,55 @@ class Desk(models.TextChoices):
     ADMIN = "admin", "Admin"
 
 
+RIGHTS: Final = ("password", "is_active", "desk_role", "is_staff", "is_superuser")
+"""What changes who somebody is: whoever came in before has to prove it again."""
+
+
 class User(AbstractUser):
-    """token_version: raising it makes every access token given so far worthless."""
+    """token_version: raising it ends every token, page session and socket there is.
+
+    It is raised by itself when any of RIGHTS changes. (A membership does not end anything: the doors
+    ask for those again every two seconds.)
+    """
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     desk_role = models.CharField(max_length=16, choices=Desk, default=Desk.TRADER)
     token_version = models.PositiveIntegerField(default=1)
+    _loaded: tuple[Any, ...] = ()
 
     class Meta:
         ordering = ("username",)
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any) -> "User":
+        user = super().from_db(db, field_names, values)
+        user._loaded = user._rights()
+        return user
+
+    def save(self, **kwargs: Any) -> None:
+        """Write the user; a change of rights raises token_version with it."""
+        rights = self._rights()
+        if self._loaded and rights != self._loaded:
+            self.token_version += 1
+            names = kwargs.get("update_fields")
+            if names is not None:
+                kwargs["update_fields"] = {*names, "token_version"}
+        super().save(**kwargs)
+        self._loaded = rights
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self._loaded = self._rights()
+
+    def _rights(self) -> tuple[Any, ...]:
+        """Return what is loaded of RIGHTS. (A deferred field would be asked for by looking at it.)"""
+        return tuple(self.__dict__.get(name) for name in RIGHTS)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Return what a session carries as proof: Django compares it with every request."""
+        salt = "oms_project.access.models.User.session"
+        value = f"{self.password}:{self.token_version}"
+        return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Account(models.Model):
@@ -72,12 +115,15 @@ class Membership(models.Model):
 class TokenFamily(models.Model):
     """Everything one login gave: the chain of refresh tokens, and their access tokens.
 
-    current: the jti of the only refresh token that is still good; revoked ends all of them.
+    current: the jti of the refresh token that is good; revoked ends all of them. previous: the one
+    before, turned over at turned_at_s; for a moment it still gives the same successor.
     """
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
     current = models.UUIDField()
+    previous = models.UUIDField(null=True)
+    turned_at_s = models.BigIntegerField(default=0)
     revoked = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,6 +1,6 @@
 """Who is asking: the only file that turns a token or a session into a Principal.
 
-Split in two so that an async door never blocks: `cached(...)` is a dictionary look-up (None on a
+Split in two so that an async door never blocks: `cached_…(…)` is a dictionary look-up (None on a
 miss), `from_bearer` and `from_session` ask the database and belong in a thread. An answer is kept
 CACHE_MS at most, so a disabled user, a raised token_version, a logout or a removed membership
 counts everywhere within that time.
@@ -11,7 +11,6 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from importlib import import_module
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from oms_project.access import tokens
 from oms_project.access.errors import AccessError
 from oms_project.access.models import Desk, Membership, TokenFamily, User
+from oms_project.access.sessions import SessionStore
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
 from oms_project.kernel.words import Role
 from oms_project.problem import NOT_FOUND, Problem
@@ -34,7 +34,6 @@ TOKEN_CHARS_MAX: Final = 4_096
 SESSION_KEY_CHARS_MAX: Final = 64
 ACCOUNT_ID_CHARS_MAX: Final = 64
 """As much of what was asked for goes into the log."""
-_Session: Final = import_module(settings.SESSION_ENGINE).SessionStore
 _monotonic_ns = SystemClock.monotonic_ns
 _now_ns = SystemClock.now_ns
 _logger = structlog.get_logger(__name__)
@@ -109,22 +108,26 @@ class Principal:
 
 
 # ------------------------------------------------------------------ cache
+Credential = tuple[str, str]
+"""What kind it is, token or session, and its text."""
+
+
 class Cache:
     """Answers kept for a moment. All live equally long, so the oldest insert goes first."""
 
     def __init__(self, monotonic_ns: Callable[[], int], entries_max: int) -> None:
         self._monotonic_ns = monotonic_ns
         self._entries_max = entries_max
-        self._entries: dict[str, tuple[int, Principal]] = {}
+        self._entries: dict[Credential, tuple[int, Principal]] = {}
         self._writes = threading.Lock()
 
-    def get(self, credential: str) -> Principal | None:
+    def get(self, credential: Credential) -> Principal | None:
         found = self._entries.get(credential)
         if found is None or found[0] < self._monotonic_ns():
             return None
         return found[1]
 
-    def put(self, credential: str, principal: Principal, lives_ns: int) -> None:
+    def put(self, credential: Credential, principal: Principal, lives_ns: int) -> None:
         with self._writes:
             self._entries.pop(credential, None)
             if len(self._entries) >= self._entries_max:
@@ -139,9 +142,15 @@ class Cache:
 CACHE: Final = Cache(_monotonic_ns, CACHE_ENTRIES_MAX)
 
 
-def cached(credential: str) -> Principal | None:
-    """Return who *credential* (a token or a session key) is, if it was asked a moment ago."""
-    return CACHE.get(credential)
+# A session's key is no token and a token no session: each is looked up as what it was sent as.
+def cached_bearer(token: str) -> Principal | None:
+    """Return whom *token* was given to, if it was asked a moment ago."""
+    return CACHE.get(("token", token))
+
+
+def cached_session(key: str) -> Principal | None:
+    """Return who is logged in with the session *key*, if it was asked a moment ago."""
+    return CACHE.get(("session", key))
 
 
 def forget_all() -> None:
@@ -168,14 +177,14 @@ def from_bearer(token: str) -> Principal:
     Raises:
         AccessError: invalid_token or token_expired.
     """
-    found = CACHE.get(token)
+    found = cached_bearer(token)
     if found is not None:
         return found
     claims = tokens.read(token, tokens.ACCESS)
     user = _live_user(claims)
     principal = _principal(user, "token")
     left_ns = claims["exp"] * NS_PER_S - _now_ns()
-    CACHE.put(token, principal, min(CACHE_MS * NS_PER_MS, left_ns))
+    CACHE.put(("token", token), principal, min(CACHE_MS * NS_PER_MS, left_ns))
     return principal
 
 
@@ -209,19 +218,19 @@ def from_session(cookies: Mapping[str, str]) -> Principal:
         AccessError: not_authenticated.
     """
     key = session_key_of(cookies)
-    found = CACHE.get(key) if key else None
+    found = cached_session(key) if key else None
     if found is not None:
         return found
     if not key:
         raise AccessError("not_authenticated")
-    session = _Session(session_key=key)
+    session = SessionStore(session_key=key)
     if SESSION_KEY not in session:
         raise AccessError("not_authenticated")
     user = get_user(SimpleNamespace(session=session))  # also checks the password's hash
     if not isinstance(user, User):
         raise AccessError("not_authenticated")
     principal = _principal(user, "session")
-    CACHE.put(key, principal, CACHE_MS * NS_PER_MS)
+    CACHE.put(("session", key), principal, CACHE_MS * NS_PER_MS)
     return principal
 
 

@@ -1,7 +1,7 @@
 """Access and refresh tokens: the only file that makes, turns over and revokes them.
 
 A login opens a *family*. Every refresh gives a new pair and makes the one before worthless; a
-refresh token that comes back after it was used means that somebody else has a copy, so the whole
+refresh token that comes back well after it was used means that somebody else has a copy, so the whole
 family ends, and with it the access tokens it gave (principal.py looks).
 """
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import jwt
 import msgspec
+import structlog
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
@@ -22,10 +23,16 @@ from oms_project.adapters.ids import new_uuid
 
 ACCESS: Final = "access"
 REFRESH: Final = "refresh"
+LEEWAY_S: Final = 5
+"""As far may the clock of the host that gave a token be ahead of ours."""
+GRACE_S: Final = 10
+"""So long the refresh token before the current one gives the same successor again: an answer may be
+lost, and two tabs may ask at once. Later it is a copy in somebody else's hands."""
 _REQUIRED: Final = ["exp", "iat", "iss", "aud", "sub", "jti", "token_type"]
 _CONF: Final[dict[str, Any]] = settings.SIMPLE_JWT
 _KEY: Final[str] = _CONF["SIGNING_KEY"]
 _now_ns = SystemClock.now_ns
+_logger = structlog.get_logger(__name__)
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -52,6 +59,7 @@ def read(token: str, kind: str) -> dict[str, Any]:
             audience=_CONF["AUDIENCE"],
             issuer=_CONF["ISSUER"],
             options={"require": _REQUIRED},
+            leeway=LEEWAY_S,
         )
     except jwt.ExpiredSignatureError as error:
         raise AccessError("token_expired") from error
@@ -62,8 +70,7 @@ def read(token: str, kind: str) -> dict[str, Any]:
     return claims
 
 
-def _write(kind: str, user: User, family: TokenFamily, jti: str) -> str:
-    now_s = _now_ns() // NS_PER_S
+def _write(kind: str, user: User, family: TokenFamily, jti: str, now_s: int) -> str:
     claims = {
         "token_type": kind,
         "sub": str(user.pk),
@@ -78,15 +85,20 @@ def _write(kind: str, user: User, family: TokenFamily, jti: str) -> str:
     return jwt.encode(claims, _KEY, algorithm=_CONF["ALGORITHM"])
 
 
+def _now_s() -> int:
+    return _now_ns() // NS_PER_S
+
+
 def _lifetime_s(kind: str) -> int:
     lifetime = _CONF["ACCESS_TOKEN_LIFETIME" if kind == ACCESS else "REFRESH_TOKEN_LIFETIME"]
     return int(lifetime.total_seconds())
 
 
-def _pair(user: User, family: TokenFamily, jti: uuid.UUID) -> Pair:
+def _pair(user: User, family: TokenFamily, jti: uuid.UUID, turned_at_s: int) -> Pair:
+    """Return a pair; its refresh token depends on nothing but the arguments."""
     return Pair(
-        access=_write(ACCESS, user, family, str(new_uuid())),
-        refresh=_write(REFRESH, user, family, str(jti)),
+        access=_write(ACCESS, user, family, str(new_uuid()), _now_s()),
+        refresh=_write(REFRESH, user, family, str(jti), turned_at_s),
         expires_in=_lifetime_s(ACCESS),
     )
 
@@ -111,13 +123,13 @@ def login(request: HttpRequest, username: str, password: str) -> Pair:
 
 def issue(user: User) -> Pair:
     """Return the first pair of a new family for *user*, who has proved to be it."""
-    jti = new_uuid()
-    family = TokenFamily.objects.create(user=user, current=jti)
-    return _pair(user, family, jti)
+    jti, now_s = new_uuid(), _now_s()
+    family = TokenFamily.objects.create(user=user, current=jti, turned_at_s=now_s)
+    return _pair(user, family, jti, now_s)
 
 
 def refresh(token: str) -> Pair:
-    """Return the next pair; *token* and its access token's successor chain move on by one.
+    """Return the next pair; *token* is worthless afterwards, but for GRACE_S.
 
     Raises:
         AccessError: invalid_token or token_expired; a token used before also ends its family.
@@ -127,12 +139,19 @@ def refresh(token: str) -> Pair:
     user = family.user
     if not user.is_active or user.token_version != claims.get("version"):
         raise AccessError("invalid_token")
-    following = new_uuid()
+    following, now_s = new_uuid(), _now_s()
     mine = TokenFamily.objects.filter(pk=family.pk, revoked=False, current=claims["jti"])
-    if not mine.update(current=following):  # one statement: of two at the same time one wins
-        revoke(family)
-        raise AccessError("invalid_token")
-    return _pair(user, family, following)
+    # One statement: of two at the same time one turns it over, the other finds it turned over.
+    if mine.update(current=following, previous=claims["jti"], turned_at_s=now_s):
+        return _pair(user, family, following, now_s)
+    family.refresh_from_db()
+    late_s = now_s - family.turned_at_s
+    if not family.revoked and str(family.previous) == claims["jti"] and late_s <= GRACE_S:
+        return _pair(user, family, family.current, family.turned_at_s)
+    if not family.revoked:
+        _logger.warning("refresh_token_reused", user_id=str(user.pk), username=user.username)
+    revoke(family)
+    raise AccessError("invalid_token")
 
 
 def logout(token: str) -> None:

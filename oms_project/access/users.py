@@ -1,6 +1,8 @@
 """Makes users and memberships for commands; people use the admin."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from django.contrib.auth.hashers import check_password
 
 from oms_project.access.models import Account, Membership, User
 from oms_project.kernel.words import Role
@@ -9,6 +11,12 @@ from oms_project.kernel.words import Role
 def account_ids() -> set[str]:
     """Return the ids of all accounts that are open or asked for."""
     return set(Account.objects.values_list("id", flat=True))
+
+
+def with_password(usernames: Sequence[str], password: str) -> list[str]:
+    """Return those of *usernames* whose password this is. Slow, as a log-in is."""
+    found = User.objects.filter(username__in=usernames, is_active=True)
+    return [user.username for user in found if check_password(password, user.password)]
 
 
 def ensure(

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from oms_project.access import principal as access
+from oms_project.access import sessions
 from oms_project.access.errors import AccessError
 from oms_project.access.principal import Principal
 from oms_project.rest.problem import ProblemError
@@ -38,6 +40,8 @@ class DoorAuthentication(BaseAuthentication):
             return None  # an old cookie is no credential: a public view still answers
         if access.csrf_reason(request._request) is not None:
             raise ProblemError("csrf_failed", "A session needs a CSRF token and our own Origin.")
+        if request.method not in SAFE_METHODS:
+            sessions.keep(access.session_key_of(request.COOKIES))
         return principal
 
     def authenticate_header(self, request: Request) -> str:

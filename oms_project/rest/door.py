@@ -10,7 +10,7 @@ each byte: Django's forms. They get nothing that is long enough to matter.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ def limits(app: App) -> App:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": guarded(message["headers"], scope["path"])}
             await send(message)
 
         try:
@@ -104,6 +105,34 @@ def with_plain_cookies(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, 
         else (name, value)
         for name, value in headers
     ]
+
+
+def _always(hsts_s: int) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the fields of every answer; *hsts_s*: how long browsers shall insist on https."""
+    fields = (
+        # For JSON, which is no page; pages have their own.
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        (b"cache-control", b"no-store"),
+        (b"referrer-policy", settings.SECURE_REFERRER_POLICY.encode()),
+        (b"x-content-type-options", b"nosniff"),
+    )
+    hsts = (b"strict-transport-security", f"max-age={hsts_s}; includeSubDomains".encode())
+    return (*fields, hsts) if hsts_s else fields
+
+
+_ALWAYS: Final = _always(settings.SECURE_HSTS_SECONDS)
+
+
+def guarded(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
+    """Return an answer's *headers* with what every answer says, unless it says otherwise itself.
+
+    Above all: nothing is kept in a cache. Who means an answer for everybody and for a while (static
+    files do) says so.
+    """
+    given = list(headers)
+    names = {name.lower() for name, _ in given}
+    always = _ALWAYS if is_api(path) else _ALWAYS[1:]
+    return given + [field for field in always if field[0] not in names]
 
 
 @lru_cache(maxsize=256)

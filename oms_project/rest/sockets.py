@@ -161,14 +161,16 @@ async def _seat(scope: Scope) -> Seat:
     try:
         token = _token(scope, headers)
         if token:
-            return await _looked_up(lambda: access.from_bearer(token), token)
+            found = access.cached_bearer(token)
+            return await _looked_up(lambda: access.from_bearer(token), found, f"token {token}")
         cookies = access.cookies_of(headers.get(b"cookie", b"").decode("latin-1"))
         key = access.session_key_of(cookies)
         if not key:
             raise RefusedError(UNAUTHENTICATED)
         if not _our_origin(headers):
             raise RefusedError(FORBIDDEN)
-        return await _looked_up(lambda: access.from_session(cookies), key)
+        found = access.cached_session(key)
+        return await _looked_up(lambda: access.from_session(cookies), found, f"session {key}")
     except AccessError as error:
         raise RefusedError(UNAUTHENTICATED) from error
 
@@ -178,9 +180,8 @@ async def _in_thread(look_up: Callable[[], Principal]) -> Principal:
     return found
 
 
-async def _looked_up(look_up: Callable[[], Principal], key: str) -> Seat:
-    found = access.cached(key) or await _in_thread(look_up)
-    return Seat(found, look_up, key)
+async def _looked_up(look_up: Callable[[], Principal], found: Principal | None, key: str) -> Seat:
+    return Seat(found or await _in_thread(look_up), look_up, key)
 
 
 def _token(scope: Scope, headers: dict[bytes, bytes]) -> str:

@@ -198,10 +198,10 @@ def test_cached_asks_nothing(user: Any, django_assert_num_queries: Any) -> None:
     """None on a miss; after one slow look no query."""
     token = a_token(user)
     with django_assert_num_queries(0):
-        assert principal.cached(token) is None
+        assert principal.cached_bearer(token) is None
     found = principal.from_bearer(token)
     with django_assert_num_queries(0):
-        assert principal.cached(token) is found
+        assert principal.cached_bearer(token) is found
         assert principal.from_bearer(token) is found
 
 
@@ -226,7 +226,7 @@ def test_a_token_is_not_cached_beyond_its_end(user: Any, monkeypatch: Any) -> No
     token = a_token(user, exp=now_s + 1)
     principal.from_bearer(token)
     clock.advance_ns(NS_PER_S + 1)
-    assert principal.cached(token) is None
+    assert principal.cached_bearer(token) is None
 
 
 def test_session(user: Any) -> None:
@@ -271,8 +271,9 @@ def test_csrf(method: str, headers: dict[str, str], ok: bool) -> None:
     assert principal.csrf_ok(method, {**HOST, **headers}, {"csrftoken": SECRET}) is ok
 
 
-def test_refresh_tokens_turn_over(user: Any) -> None:
+def test_refresh_tokens_turn_over(user: Any, monkeypatch: Any) -> None:
     """A refresh token works once; used again it ends everything the login gave."""
+    monkeypatch.setattr(tokens, "GRACE_S", -1)
     first = tokens.issue(user)
     second = tokens.refresh(first.refresh)
     assert principal.from_bearer(second.access).username == "ann"

@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from marketdata import wiring as market
 from oms_project import metrics
 from oms_project.access import principal as access
+from oms_project.access import sessions
 from oms_project.access.errors import AccessError
 from oms_project.access.principal import Principal
 from oms_project.adapters.clock import NS_PER_S, SystemClock
@@ -131,18 +132,21 @@ async def _who(scope: Scope, headers: dict[bytes, bytes]) -> Principal | Problem
         authorization = headers.get(b"authorization")
         if authorization is not None:
             token = access.bearer_of(authorization.decode("latin-1"))
-            found = access.cached(token)
+            found = access.cached_bearer(token)
             if found is None:
                 found = await sync_to_async(access.from_bearer, thread_sensitive=False)(token)
             return found
         cookies = access.cookies_of(headers.get(b"cookie", b"").decode("latin-1"))
         session = sync_to_async(access.from_session, thread_sensitive=False)
-        found = access.cached(access.session_key_of(cookies)) or await session(cookies)
+        key = access.session_key_of(cookies)
+        found = access.cached_session(key) or await session(cookies)
     except AccessError as error:
         return from_access(error)
     names = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
     if not access.csrf_ok("POST", names, cookies, scope["scheme"]):
         return Problem("csrf_failed", "A session needs a CSRF token and our own Origin.")
+    if sessions.keeping_is_due(key):
+        await sync_to_async(sessions.keep, thread_sensitive=False)(key)
     return found
 
 

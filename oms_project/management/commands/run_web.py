@@ -2,10 +2,24 @@
 
 import uvicorn
 from django.conf import settings
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from oms_project import health, probes, server
+from oms_project.access import users
 from oms_project.management.roles import RoleCommand
+from orders.domain import demo
+
+
+def refuse_demo_users() -> None:
+    """End with a message if somebody who comes over https could log in with the demo's password."""
+    if not settings.ENV.secure_cookies:
+        return
+    there = users.with_password([login.username for login in demo.LOGINS], demo.PASSWORD)
+    if there:
+        raise CommandError(
+            f"{', '.join(there)} have the demo's password, which is published. Change it, disable "
+            "them, or start on a database without the demo (`manage.py up --no-demo`)."
+        )
 
 
 class Command(RoleCommand):
@@ -33,6 +47,7 @@ class Command(RoleCommand):
     def handle(
         self, *, host: str, port: int, inner_port: int, keep_alive_s: int, drain_s: int, **_: object
     ) -> None:
+        refuse_demo_users()
         # Imported on use: only a process that serves puts the whole application together.
         from oms_project.asgi import application
 

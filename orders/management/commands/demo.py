@@ -24,7 +24,9 @@ class Command(BaseCommand):
 
     def handle(self, *, verbosity: int, **_: object) -> None:
         if settings.ENV.secure_cookies:
-            raise CommandError("The demo's password is public; not where OMS_SECURE_COOKIES is 1.")
+            raise CommandError(
+                "The demo's password is published: not where OMS_SECURE_COOKIES is 1. Use `up --no-demo`."
+            )
         gateway = wiring.gateway()
         instruments.propose(INSTRUMENTS, 0)
         for instrument in INSTRUMENTS:

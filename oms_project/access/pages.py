@@ -1,0 +1,37 @@
+"""The page on which everybody changes their own password."""
+
+import structlog
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+
+from oms_project.access import principal
+
+_logger = structlog.get_logger(__name__)
+
+
+@method_decorator(never_cache, name="dispatch")
+class PasswordView(PasswordChangeView):
+    """Ends every other session, token and socket of the user; this session goes on."""
+
+    template_name = "registration/password.html"
+    success_url = reverse_lazy("password-changed")
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        principal.forget_all()  # here at once; in other processes when their cache forgets
+        user = self.request.user
+        _logger.info("password_changed", user_id=str(user.pk), username=user.get_username())
+        return answer
+
+
+@method_decorator(never_cache, name="dispatch")
+class ChangedView(PasswordChangeView):
+    """The same page, saying that it is done."""
+
+    template_name = "registration/password.html"
+    http_method_names = ["get", "head"]
+    extra_context = {"changed": True}
