@@ -19,7 +19,7 @@ from oms_project.adapters.dead_letters import Poison
 from oms_project.adapters.loop import Handled
 from oms_project.kernel import ports as p
 from oms_project.kernel import wire
-from oms_project.kernel.errors import BadRecordError, GapError
+from oms_project.kernel.errors import BadRecordError, GapError, PoisonError
 from oms_project.kernel.words import Liquidity, Status
 from orders.domain import events as e
 
@@ -62,8 +62,13 @@ class Fold:
             stream = batch.stream
             self.steps += [p.StepRow(stream, order, at) for order, at in self._here.items()]
             self._here.clear()
+        self.keep(batch, body)
+
+    def keep(self, batch: e.EventBatch, body: bytes) -> None:
+        """Keep the events as they were told, for whoever reads the stream."""
+        last_seq = batch.first_seq + len(batch.events) - 1
         self.chunks.append(
-            p.Chunk(batch.stream, batch.first_seq, seq - 1, batch.partition, batch.offset, body)
+            p.Chunk(batch.stream, batch.first_seq, last_seq, batch.partition, batch.offset, body)
         )
 
     def order(
@@ -89,7 +94,7 @@ class Fold:
         return row
 
     def ended(self, row: p.OrderRow | p.OrderUpdate) -> None:
-        """Note that the event just folded is the one that ended the order."""
+        """Note that the event just folded ended the order: one that no order has two of."""
         if not row.end_seq:
             row.end_seq = row.last_seq
             del self._here[row.order_id]
@@ -149,7 +154,7 @@ def _canceled(fold: Fold, batch: e.EventBatch, event: e.OrderCanceled, seq: int)
     row = fold.order(batch, event, seq)
     row.reason = event.reason
     row.late_fill = row.late_fill or event.late
-    if not event.late:
+    if event.status is Status.CANCELED and not event.late:
         fold.ended(row)
 
 
@@ -157,7 +162,7 @@ def _filled(fold: Fold, batch: e.EventBatch, event: e.OrderFilled, seq: int) -> 
     row = fold.order(batch, event, seq)
     row.late_fill = row.late_fill or event.late
     row.overfilled = row.overfilled or event.overfilled
-    if event.status is Status.FILLED and not event.late:
+    if event.status is Status.FILLED and not (event.late or event.overfilled):
         fold.ended(row)
     fold.fills.append(
         p.FillRow(
@@ -212,6 +217,17 @@ _FOLDS: Final[dict[type, Callable]] = {
 }
 
 
+Taken = tuple[p.StoredRecord, e.EventBatch]
+
+
+class Behind(msgspec.Struct, frozen=True):
+    """Where to go on once the poison is in the dead letters. kept: what is stored of it all the same."""
+
+    offset: int
+    last_command: int
+    kept: Fold
+
+
 class Projector:
     """A loop.Handler over oms.events."""
 
@@ -219,8 +235,7 @@ class Projector:
         self._store = store
         self._reference = reference
         self._last_command: dict[int, int] = {}
-        # Offsets to move to once the poison before them is in the dead letters
-        self._behind_poison: dict[int, int] = {}
+        self._behind_poison: dict[int, Behind] = {}
 
     def take(self, partition: int) -> int:
         """Go on from where the store is: its progress is written with its rows."""
@@ -235,24 +250,57 @@ class Projector:
 
     def buried(self, partition: int) -> None:
         """Move behind what was set aside: it is in the dead letters now."""
-        offset = self._behind_poison[partition]
-        self._store.apply(Fold().changes(partition, offset, self._last_command[partition]))
+        behind = self._behind_poison[partition]
+        try:
+            self._write(partition, behind.kept, behind.offset, behind.last_command)
+        except PoisonError:  # not even the stream has a place for it
+            self._write(partition, Fold(), behind.offset, behind.last_command)
         del self._behind_poison[partition]
 
     def tick(self) -> None:
         return None
 
     def handle(self, records: Sequence[p.StoredRecord]) -> Handled:
+        next_offsets: dict[int, int] = {}
         poison: list[Poison] = []
         by_partition: dict[int, list[p.StoredRecord]] = {}
         for record in records:
             by_partition.setdefault(record.partition, []).append(record)
         for partition, own in by_partition.items():
-            poison += self._project(partition, own)
-        return Handled.whole(records, poison)
+            next_offsets[partition], found = self._project(partition, own)
+            poison += found
+        return Handled(next_offsets, poison)
 
-    def _project(self, partition: int, records: Sequence[p.StoredRecord]) -> list[Poison]:
-        fold = Fold()
+    def _project(
+        self, partition: int, records: Sequence[p.StoredRecord]
+    ) -> tuple[int, list[Poison]]:
+        """Return where to go on, and what could not be handled before that."""
+        taken, poison = self._taken(partition, records)
+        end = records[-1].offset + 1
+        fold, last_command = Fold(), self._last_command[partition]
+        try:
+            for record, batch in taken:
+                fold.add(batch, record.value)
+                last_command = batch.offset
+                if len(fold.fresh) + len(fold.updates) >= ORDERS_MAX:
+                    self._write(partition, fold, _settled(poison, record.offset + 1), last_command)
+                    fold = Fold()
+            self._write(partition, fold, _settled(poison, end), last_command)
+        except PoisonError:
+            return self._one_by_one(partition, taken, poison)
+        if poison:
+            self._behind_poison[partition] = Behind(end, last_command, Fold())
+        return end, poison
+
+    def _taken(
+        self, partition: int, records: Sequence[p.StoredRecord]
+    ) -> tuple[list[Taken], list[Poison]]:
+        """Return what is new, read, and what cannot be read.
+
+        Raises:
+            GapError: events are missing before some of these.
+        """
+        taken: list[Taken] = []
         poison: list[Poison] = []
         ahead = last_command = self._last_command[partition]
         for record in records:
@@ -268,23 +316,37 @@ class Projector:
                 # Half of an append was lost. The engine tells all of it again, further on.
                 ahead = max(ahead, batch.offset)
                 continue
-            fold.add(batch, record.value)
+            taken.append((record, batch))
             last_command = batch.offset
-            if len(fold.fresh) + len(fold.updates) >= ORDERS_MAX:
-                settled = poison[0].record.offset if poison else record.offset + 1
-                self._write(partition, fold, settled, last_command)
-                fold = Fold()
         if ahead > last_command:
             raise GapError(
                 f"partition {partition}: events up to command {ahead} came, those behind "
                 f"{last_command} did not"
             )
-        # Before the first poison: should we die before it is set aside, it is met again.
-        settled = poison[0].record.offset if poison else records[-1].offset + 1
-        self._write(partition, fold, settled, last_command)
-        if poison:
-            self._behind_poison[partition] = records[-1].offset + 1
-        return poison
+        return taken, poison
+
+    def _one_by_one(
+        self, partition: int, taken: Sequence[Taken], poison: list[Poison]
+    ) -> tuple[int, list[Poison]]:
+        """Write the records singly, up to the first with a row that no store can hold.
+
+        That one is set aside, rows and all; its stream is kept, so that nobody meets a gap.
+        """
+        for record, batch in taken:
+            if batch.offset <= self._last_command[partition]:
+                continue  # written before the write that failed
+            before = [one for one in poison if one.record.offset < record.offset]
+            end = record.offset + 1
+            fold = Fold()
+            fold.add(batch, record.value)
+            try:
+                self._write(partition, fold, _settled(before, end), batch.offset)
+            except PoisonError as error:
+                kept = Fold()
+                kept.keep(batch, record.value)
+                self._behind_poison[partition] = Behind(end, batch.offset, kept)
+                return end, [*before, Poison(record, error)]
+        raise AssertionError("what could not be written together could be written singly")
 
     def _write(self, partition: int, fold: Fold, next_offset: int, last_command: int) -> None:
         crash("projector.before_apply")
@@ -292,3 +354,8 @@ class Projector:
         self._store.apply(fold.changes(partition, next_offset, last_command))
         crash("projector.after_apply")
         self._last_command[partition] = last_command
+
+
+def _settled(poison: Sequence[Poison], next_offset: int) -> int:
+    """Return where a successor goes on: before the first poison, to meet it again if we die now."""
+    return poison[0].record.offset if poison else next_offset

@@ -33,6 +33,7 @@ from orders import engine, projector, queries, services
 from orders.adapters import upkeep_notes
 from orders.adapters.in_flight import InFlight
 from orders.adapters.sql_store import SqlStore
+from orders.adapters.sql_wire import SqlWire
 from orders.integrity import Result
 from orders.pusher import Pusher
 
@@ -132,9 +133,13 @@ def pusher() -> Pusher:
 class Reference:
     """The Reference port on Django's own database."""
 
+    def __init__(self) -> None:
+        self._wire = SqlWire("default", "reference")
+
     def apply(self, rows: Sequence[AccountRow], listed: Sequence[InstrumentRow]) -> None:
-        accounts.save(rows)
-        instruments.save(listed)
+        with self._wire.errors():
+            accounts.save(rows)
+            instruments.save(listed)
 
 
 def engine_loop(stop: threading.Event) -> Loop:

@@ -39,8 +39,9 @@ def columns(names: Sequence[str]) -> str:
 class SqlWire:
     """The database *alias*, of which every thread has a connection of its own."""
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, what: str = "store") -> None:
         self.alias = alias
+        self._what = what
         self._writer: object = None  # the connection that was tuned for writing
 
     @property
@@ -107,10 +108,10 @@ class SqlWire:
             yield
         except (DataError, IntegrityError, OverflowError, UnicodeError) as error:
             self._leave()
-            raise UnstorableError(f"store: {error}") from error
+            raise UnstorableError(f"{self._what}: {error}") from error
         except (DatabaseError, InterfaceError) as error:
             self._leave()
-            raise TransportError("store", str(error)) from error
+            raise TransportError(self._what, str(error)) from error
         except TransportError:  # met further inside, in the middle of a transaction
             self._leave()
             raise
