@@ -25,6 +25,7 @@ from oms_project.adapters.dead_letters import (
     mark,
     read,
 )
+from oms_project.adapters.dead_letters import letter as letter_of
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError
 from oms_project.kernel.ports import Log, Record
@@ -158,11 +159,9 @@ def set_aside(
             f"The engine has decided up to {decided}; what was decided is never taken back."
         )
     record = log.read(topic, partition, offset, 1)[0]
-    body = DeadLetter(topic, partition, offset, record.key, record.value, BY_HAND, note)
-    letter_id = f"{topic}/{partition}/{offset}"
-    value = wire.seal(SCHEMA, body, id=letter_id, at_ns=now_ns, actor=actor)
-    log.append(Topic.DEADLETTER, [Record(partition, record.key, value)])
-    return find(log, letter_id)
+    about = letter_of(topic, record, BY_HAND, note, now_ns=now_ns, actor=actor)
+    log.append(Topic.DEADLETTER, [about])
+    return find(log, f"{topic}/{partition}/{offset}")
 
 
 def pauses(log: Log) -> list[Pause]:

@@ -39,7 +39,7 @@ from oms_project.kernel.ports import (
     Venue,
 )
 from oms_project.kernel.words import Topic
-from orders.adapters import heads
+from orders.adapters import heads, own_commands
 from orders.adapters.client_ids import ClientIds
 from orders.domain import commands, events
 from orders.domain.book import CLOSED_KEPT, Book, State, state_hash
@@ -63,7 +63,7 @@ Prices = Callable[[], Sequence[SymbolPrices]]
 class Owned:
     """A partition while it is ours."""
 
-    __slots__ = ("ahead", "ahead_orders", "book", "client_ids", "commands", "epoch", "left_alone", "reported", "snapshot_at_ns", "snapshot_offset", "unburied", "venue")  # fmt: skip
+    __slots__ = ("ahead", "ahead_orders", "asked", "book", "client_ids", "commands", "epoch", "left_alone", "reported", "snapshot_at_ns", "snapshot_offset", "unburied", "venue")  # fmt: skip
 
     def __init__(
         self, book: Book, client_ids: ClientIds, epoch: int, venue: Venue, now_ns: int
@@ -83,6 +83,7 @@ class Owned:
         self.unburied = False
         # Offsets that an operator set aside by hand: whatever they hold, it is not decided
         self.left_alone: set[int] = set()
+        self.asked: set[str] = set()  # ids of due commands that are in the log, not decided yet
 
 
 class Engine:
@@ -294,6 +295,7 @@ class Engine:
             for prices in fresh:
                 owned.venue.on_book(prices, now_ns)  # type: ignore[attr-defined]
             self._append_reports(owned, now_ns)
+            self._append_due(owned, now_ns)
             owned.client_ids.read_more()
             self._snapshot_if_due(owned, now_ns)
 
@@ -338,20 +340,21 @@ class Engine:
             self._log.append(Topic.EVENTS, batches)
 
     def _append_reports(self, owned: Owned, now_ns: int) -> None:
-        records = []
         partition = owned.book.state.partition
-        for account_id, reports in owned.venue.reports(now_ns):
-            owned.reported += 1
-            command = commands.VenueReports(account_id, owned.venue.name, owned.epoch, reports)
-            value = wire.seal(
-                commands.SCHEMA, command, id=f"venue-{partition}-{owned.epoch}-{owned.reported}",
-                at_ns=now_ns, actor=f"venue:{owned.venue.name}",
-            )  # fmt: skip
-            records.append(Record(partition, account_id, value))
+        records = [
+            *own_commands.reported(owned.venue, partition, owned.epoch, owned.reported, now_ns)
+        ]
+        owned.reported += len(records)
         if records:
             crash("engine.before_reports")
             self._log.append(Topic.COMMANDS, records)
             crash("engine.after_reports")
+
+    def _append_due(self, owned: Owned, now_ns: int) -> None:
+        """Append what the book asks for; once, unless this process ends before it is decided."""
+        owned.asked, records = own_commands.asked(owned.book, owned.asked, now_ns, actor=GROUP)
+        if records:
+            self._log.append(Topic.COMMANDS, records)
 
     def _wait_for_projector(self, owned: Owned) -> bool:
         """Stay so close to the projector that what memory lets go of is stored already.

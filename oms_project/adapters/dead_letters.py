@@ -28,7 +28,9 @@ from oms_project.metrics import DEAD_LETTERS
 PER_MINUTE_MAX: Final = 1_000
 REASON_CHARS_MAX: Final = 500
 APPEND_MAX: Final = 100
-"""So many letters are appended at once; each may be as large as a record can be."""
+KEY_CHARS_MAX: Final = 200
+VALUE_BYTES_MAX: Final = wire.RECORD_BYTES_MAX - 4_096
+"""A letter holds its record and must be one itself: a larger one is cut (it stays in its topic)."""
 PAGE: Final = 500
 SCHEMA: Final = "deadletter"
 BY_HAND: Final = "SetAsideByHand"
@@ -79,6 +81,22 @@ def read(log: Log, partition: int, offset: int) -> Iterator[tuple[int, wire.Enve
                 _logger.warning("unreadable_letter", offset=record.offset, error=str(error))
                 continue
             yield record.offset, envelope, letter
+
+
+def letter(
+    topic: str, record: StoredRecord, error: str, reason: str, *, now_ns: int, actor: str
+) -> Record:
+    """Return the letter about *record*, as a record of the dead letters."""
+    key = record.key[:KEY_CHARS_MAX]
+    if len(record.value) > VALUE_BYTES_MAX:
+        reason = f"(cut, {len(record.value)} bytes) {reason}"
+    body = DeadLetter(
+        topic, record.partition, record.offset, key, record.value[:VALUE_BYTES_MAX], error,
+        reason[:REASON_CHARS_MAX],
+    )  # fmt: skip
+    letter_id = f"{topic}/{record.partition}/{record.offset}"
+    value = wire.seal(SCHEMA, body, id=letter_id, at_ns=now_ns, actor=actor)
+    return Record(record.partition, key, value)
 
 
 def set_aside(log: Log, topic: str, partition: int) -> set[int]:
@@ -237,21 +255,7 @@ class DeadLetters:
             )  # fmt: skip
 
     def _letter(self, item: Poison) -> Record:
-        record = item.record
-        letter = DeadLetter(
-            topic=self._topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            value=record.value,
-            error=type(item.error).__name__,
-            reason=str(item.error)[:REASON_CHARS_MAX],
-        )
-        value = wire.seal(
-            SCHEMA,
-            letter,
-            id=f"{self._topic}/{record.partition}/{record.offset}",
-            at_ns=self._clock.now_ns(),
-            actor=self._actor,
-        )
-        return Record(record.partition, record.key, value)
+        return letter(
+            self._topic, item.record, type(item.error).__name__, str(item.error),
+            now_ns=self._clock.now_ns(), actor=self._actor,
+        )  # fmt: skip

@@ -20,11 +20,11 @@ from kafka.errors import KafkaError
 
 from oms_project.adapters.kafka_group import READING, KafkaSubscription, stored
 from oms_project.adapters.kafka_wire import (
-    RECORD_BYTES_MAX,
     KafkaOptions,
     connect,
     translated,
 )
+from oms_project.kernel import wire
 from oms_project.kernel.errors import GapError, TransportError, UnknownOutcomeError
 from oms_project.kernel.ports import Record, StoredRecord
 
@@ -34,6 +34,8 @@ BLOCK_MS_MAX: Final = 1_000
 LINGER_MS: Final = 5
 """Never waited for: every append flushes. It lets the records of one append travel together."""
 BATCH_BYTES_MAX: Final = 1024 * 1024
+UNDERWAY_BYTES_MAX: Final = 8 * 1024 * 1024
+"""An append of more than this goes in parts: the producer's buffer is not without end."""
 READ_MS_MAX: Final = 5_000
 READ_WAIT_MS: Final = 5
 REFUSAL_MS_MAX: Final = 500
@@ -66,14 +68,18 @@ class KafkaLog:
     def append(self, topic: str, records: Sequence[Record]) -> list[int]:
         for record in records:
             self._check(record.partition)
-            if len(record.value) > RECORD_BYTES_MAX:
-                raise ValueError(f"{len(record.value)} bytes, at most {RECORD_BYTES_MAX} go")
+            wire.check_size(record.value)
         if not records:
             return []
         producer = self._connected()
         futures = []
         try:
+            waiting = 0
             for record in records:
+                waiting += len(record.value)
+                if waiting > UNDERWAY_BYTES_MAX:
+                    producer.flush((DELIVERY_MS_MAX + BLOCK_MS_MAX) / 1000)
+                    waiting = len(record.value)
                 futures.append(
                     producer.send(
                         topic,
@@ -145,7 +151,7 @@ class KafkaLog:
                     max_block_ms=BLOCK_MS_MAX,
                     linger_ms=LINGER_MS,
                     batch_size=BATCH_BYTES_MAX,
-                    max_request_size=RECORD_BYTES_MAX + RECORD_OVERHEAD_BYTES,
+                    max_request_size=wire.RECORD_BYTES_MAX + RECORD_OVERHEAD_BYTES,
                     allow_auto_create_topics=False,
                     metrics_enabled=False,
                 )

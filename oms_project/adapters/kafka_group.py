@@ -20,11 +20,11 @@ from kafka.errors import (
 )
 
 from oms_project.adapters.kafka_wire import (
-    RECORD_BYTES_MAX,
     KafkaOptions,
     connect,
     translated,
 )
+from oms_project.kernel import wire
 from oms_project.kernel.errors import GapError, TransportError
 from oms_project.kernel.ports import StoredRecord
 
@@ -43,7 +43,7 @@ READING: Final[Mapping[str, Any]] = {
     "metrics_enabled": False,
     "request_timeout_ms": 10_000,
     "fetch_max_wait_ms": 100,
-    "max_partition_fetch_bytes": RECORD_BYTES_MAX,
+    "max_partition_fetch_bytes": wire.READ_BYTES_MAX,
 }
 
 _GROUP_MOVED_ON = (
@@ -57,9 +57,9 @@ _logger = structlog.get_logger(__name__)
 
 
 def stored(record: Any) -> StoredRecord:
-    """Return kafka-python's *record* as ours."""
-    key = record.key.decode() if record.key else ""
-    return StoredRecord(record.partition, record.offset, key, record.value)
+    """Return kafka-python's *record* as ours. Whatever a foreign producer wrote, it is one."""
+    key = record.key.decode(errors="backslashreplace") if record.key else ""
+    return StoredRecord(record.partition, record.offset, key, record.value or b"")
 
 
 class _Listener(ConsumerRebalanceListener):

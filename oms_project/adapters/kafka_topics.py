@@ -6,7 +6,8 @@ from typing import Final
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from oms_project.adapters.kafka_wire import RECORD_BYTES_MAX, KafkaOptions, connect
+from oms_project.adapters.kafka_wire import KafkaOptions, connect
+from oms_project.kernel import wire
 from oms_project.kernel.errors import OmsError, TransportError
 from oms_project.kernel.words import Topic
 
@@ -71,7 +72,7 @@ def _config(min_insync: int) -> dict[str, str]:
         "retention.ms": "-1",  # the log is the truth: it is archived before anything is deleted
         "retention.bytes": "-1",
         "message.timestamp.type": "LogAppendTime",
-        "max.message.bytes": str(RECORD_BYTES_MAX + RECORD_OVERHEAD_BYTES),
+        "max.message.bytes": str(wire.RECORD_BYTES_MAX + RECORD_OVERHEAD_BYTES),
     }
 
 

@@ -24,7 +24,6 @@ from oms_project.kernel.errors import FencedError, GapError, TransportError
 CONNECT_S_MAX: Final = 1.0
 BOOTSTRAP_MS_MAX: Final = 3_000
 RECONNECT_MS_MAX: Final = 500
-RECORD_BYTES_MAX: Final = 4 * 1024 * 1024
 
 T = TypeVar("T")
 

@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from oms_project.kernel import wire
 from oms_project.kernel.errors import GapError, TransportError
 from oms_project.kernel.ports import Claim, ClaimState, Record, StoredRecord
 
@@ -31,7 +32,13 @@ class _Partition:
         if not self.start <= offset <= self.end:
             raise GapError(f"{where}: {offset} is outside {self.start}..{self.end}")
         index = offset - self.start
-        return self.records[index : index + records_max]
+        found = self.records[index : index + records_max]
+        size = 0
+        for count, record in enumerate(found, 1):
+            size += len(record.value)
+            if size >= wire.READ_BYTES_MAX:
+                return found[:count]
+        return found
 
 
 class _Group:
@@ -59,6 +66,7 @@ class MemoryLog:
     def append(self, topic: str, records: Sequence[Record]) -> list[int]:
         for record in records:
             self._check(record.partition)
+            wire.check_size(record.value)
         with self._changed:
             offsets = []
             for record in records:

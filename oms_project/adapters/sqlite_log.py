@@ -19,6 +19,7 @@ from typing import Final
 from oms_project.adapters.clock import SystemClock
 from oms_project.adapters.crash import crash
 from oms_project.adapters.sqlite_file import SYNCED, TopicFile, noted
+from oms_project.kernel import wire
 from oms_project.kernel.errors import GapError, TransportError
 from oms_project.kernel.ports import Claim, ClaimState, Record, StoredRecord, Submission
 from oms_project.kernel.words import Topic
@@ -78,6 +79,7 @@ class SqliteLog:
         for record in records:
             if not 0 <= record.partition < self.partitions:
                 raise ValueError(f"partition {record.partition} of {self.partitions}")
+            wire.check_size(record.value)
         with self.file(topic).write() as connection:
             offsets = insert_records(connection, records)
             crash("log.before_commit")
@@ -86,10 +88,15 @@ class SqliteLog:
 
     def read(self, topic: str, partition: int, offset: int, records_max: int) -> list[StoredRecord]:
         low = partition << PARTITION_BITS
-        rows = self.file(topic).fetch(
-            "SELECT id, key, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
-            low + offset, low + (1 << PARTITION_BITS), records_max,
-        )  # fmt: skip
+        sql = "SELECT id, key, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        rows, size = [], 0
+        with self.file(topic).reading() as connection:
+            bounds = (low + offset, low + (1 << PARTITION_BITS), records_max)
+            for row in connection.execute(sql, bounds):
+                rows.append(row)
+                size += len(row[2])
+                if size >= wire.READ_BYTES_MAX:
+                    break
         if rows and rows[0][0] != low + offset:
             raise GapError(f"{topic}/{partition}: {offset} was trimmed, {rows[0][0] - low} is left")
         if not rows and topic in SYNCED and self.end_offset(topic, partition) < offset:

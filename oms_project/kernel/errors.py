@@ -6,6 +6,7 @@ OmsError
 │   ├── UnstorableError         what the record comes to has no place in the store
 │   ├── LeftAloneError          an operator set it aside before anybody decided it
 │   └── IllegalTransitionError  a venue surprise or our bug: quarantine and alert
+├── RecordTooLargeError       no log takes a record of this size: nothing was written
 ├── FencedError               another owner took this partition: stop, write nothing more
 ├── GapError                  an event is missing before this one: stop, never skip
 └── TransportError            a wire failed
@@ -35,6 +36,10 @@ class LeftAloneError(PoisonError):
 
 class IllegalTransitionError(PoisonError):
     """The pair (status, event) has no row in the order table."""
+
+
+class RecordTooLargeError(OmsError):
+    """A record larger than wire.RECORD_BYTES_MAX was to be made: whoever makes it has to cut it up."""
 
 
 class FencedError(OmsError):

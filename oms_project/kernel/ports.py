@@ -122,13 +122,14 @@ class Log(Protocol):
         UnknownOutcomeError: any of them may be in the log, others not.
 
         Raises:
-            ValueError: a partition that does not exist, or a record larger than the log takes.
+            ValueError: a partition that does not exist.
+            RecordTooLargeError: a record larger than wire.RECORD_BYTES_MAX; nothing was written.
         """
 
     def read(self, topic: str, partition: int, offset: int, records_max: int) -> list[StoredRecord]:
         """Return up to *records_max* records from *offset* on, without waiting or a group.
 
-        [] only at the end of the log.
+        No more than about wire.READ_BYTES_MAX at once, and never nothing for that. [] only at the end of the log.
 
         Raises:
             GapError: the log was trimmed beyond *offset*, or ends before it (it lost records).

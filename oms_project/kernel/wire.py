@@ -7,10 +7,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from oms_project.kernel.errors import BadRecordError
+from oms_project.kernel.errors import BadRecordError, RecordTooLargeError
 
 T = TypeVar("T")
 VERSION = 1
+RECORD_BYTES_MAX = 4 * 1024 * 1024
+"""What every log takes in one record, and no log more. Brokers are set up for it (message.max.bytes)."""
+READ_BYTES_MAX = 4 * 1024 * 1024
+"""About as much is read at once, and always one record: a consumer's memory is bounded by it."""
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -40,9 +44,21 @@ _decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
 def seal(
     schema: str, payload: Any, *, id: str, at_ns: int, actor: str = "", trace: str = ""
 ) -> bytes:
-    """Return the bytes of *payload* in an envelope."""
+    """Return the bytes of *payload* in an envelope.
+
+    Raises:
+        RecordTooLargeError: no log would take them.
+    """
     body = msgspec.Raw(_encode(payload))
-    return _encode(Envelope(schema, VERSION, id, at_ns, actor, trace, body))
+    value = _encode(Envelope(schema, VERSION, id, at_ns, actor, trace, body))
+    check_size(value)
+    return value
+
+
+def check_size(value: bytes) -> None:
+    """Raise RecordTooLargeError if no log takes *value*."""
+    if len(value) > RECORD_BYTES_MAX:
+        raise RecordTooLargeError(f"{len(value)} bytes in a record, {RECORD_BYTES_MAX} go")
 
 
 def open_envelope(value: bytes, schema: str) -> Envelope:

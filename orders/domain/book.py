@@ -42,7 +42,8 @@ class Account(msgspec.Struct, array_like=True):
     """One account: the unit of risk, of ordering and of `account_seq`.
 
     open: order id -> order, oldest first; client_ids: client_order_id -> order id of every order
-    in memory; adjustments: ids already booked.
+    in memory; adjustments: ids already booked; to_cancel: the rest of a cancel of more orders than
+    one command may ask for, see due.py.
     """
 
     account_id: str
@@ -55,6 +56,7 @@ class Account(msgspec.Struct, array_like=True):
     open: dict[str, Order] = {}
     client_ids: dict[str, str] = {}
     adjustments: dict[str, None] = {}
+    to_cancel: dict[str, None] = {}
 
     def balance(self, asset: str) -> Balance:
         found = self.balances.get(asset)
@@ -131,6 +133,10 @@ class Book:
             return cls(_decode(data))
         except msgspec.DecodeError as error:
             raise BadRecordError(f"snapshot: {error}") from error
+
+    def sweeps(self) -> list[Account]:
+        """Return the accounts whose cancel of all orders is not through."""
+        return [account for account in self.state.accounts.values() if account.to_cancel]
 
     def open_orders(self) -> list[tuple[str, Order]]:
         """Return (account id, order) of everything open, oldest first an account."""

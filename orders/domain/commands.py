@@ -12,6 +12,11 @@ from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import AccountState
 from risk.domain.limits import Limits
 
+ORDERS_MAX = 500
+CANCELS_MAX = 10_000
+REPORTS_MAX = 4_000
+"""So much is in one command at most: its events must fit into one record (wire.RECORD_BYTES_MAX)."""
+
 
 class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One order as the client sent it."""

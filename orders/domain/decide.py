@@ -193,12 +193,18 @@ def route_of(order: Order) -> Route:
 
 def cancel(turn: Turn, command: c.CancelOrders) -> None:
     account = turn.account
-    order_ids = command.order_ids or tuple(
-        order.order_id
-        for order in account.open.values()
-        if command.symbol in ("", order.symbol) and command.side in ("", order.side)
-    )
+    order_ids = command.order_ids
+    if not order_ids:
+        fitting = [
+            order.order_id
+            for order in account.open.values()
+            if command.symbol in ("", order.symbol) and command.side in ("", order.side)
+        ]
+        order_ids = tuple(fitting[: c.CANCELS_MAX])
+        account.to_cancel |= dict.fromkeys(fitting[c.CANCELS_MAX :])
     for order_id in order_ids:
+        if account.to_cancel.pop(order_id, 0) is None and order_id not in account.open:
+            continue  # asked for by a cancel of all, and closed before its turn came
         order = account.open.get(order_id) or turn.book.state.closed.get(order_id)
         if order is None or order.account_id != account.account_id:
             turn.happen(e.CancelRejected(order_id, Status.NEW, 0, 0, 0, 0, "order_closed"))

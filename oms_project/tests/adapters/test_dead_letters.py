@@ -6,6 +6,7 @@ from oms_project.adapters.clock import FakeClock
 from oms_project.adapters.dead_letters import PAUSED, RESUMED, Pauses, mark, set_aside
 from oms_project.adapters.loop import PAUSE_LOOK_NS, Each
 from oms_project.adapters.memory import MemoryLog
+from oms_project.kernel import wire
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import Record
 from oms_project.kernel.words import Topic
@@ -120,6 +121,19 @@ def test_a_pause_that_cannot_be_told_is_told_later(
     loop.run_once()
     loop.run_once()
     assert pauses(log) == [(TOPIC, 0, 0)]
+
+
+def test_the_largest_record_has_a_letter(log: MemoryLog, clock: FakeClock) -> None:
+    """Cut, so that the letter is a record itself; a key without end is cut too."""
+    value = b"poison" + bytes(wire.RECORD_BYTES_MAX - 6)
+    log.append(TOPIC, [Record(0, "k" * 10_000, value), Record(0, "a", b"poison")])
+    loop = a_loop(log, Each(refuse), clock)
+    for _ in range(3):
+        loop.run_once()
+    large, small = letters(log)
+    assert large.value == value[: len(large.value)]
+    assert large.reason == f"(cut, {len(value)} bytes) poison"
+    assert small.value == b"poison"
 
 
 def test_garbage_among_the_letters_stops_nobody(log: MemoryLog, clock: FakeClock) -> None:

@@ -10,17 +10,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from oms_project import env
 from oms_project.adapters.ids import SystemIds
 from oms_project.adapters.kafka import KafkaLog
 from oms_project.adapters.kafka_topics import TopicMismatchError, ensure_topics
-from oms_project.adapters.kafka_wire import RECORD_BYTES_MAX, KafkaOptions
+from oms_project.adapters.kafka_wire import KafkaOptions
 from oms_project.adapters.servers import HOST, LocalServer, Tansu, free_port
-from oms_project.kernel.errors import GapError, TransportError, UnknownOutcomeError
+from oms_project.kernel.errors import (
+    GapError,
+    RecordTooLargeError,
+    TransportError,
+    UnknownOutcomeError,
+)
 from oms_project.kernel.ports import Record, Subscription
+from oms_project.kernel.wire import RECORD_BYTES_MAX
 from oms_project.tests.eventually import eventually
 from oms_project.tests.servers import Server, unavailable
 
@@ -133,9 +139,34 @@ def test_a_record_too_large_is_refused_before_it_is_sent(
     kafka_server: Server, topic: Topics, opened: Callable[..., KafkaLog]
 ) -> None:
     name, log = topic(), opened(kafka_server.address)
-    with pytest.raises(ValueError, match="bytes"):
+    with pytest.raises(RecordTooLargeError, match="bytes"):
         log.append(name, [record("small"), Record(0, "", bytes(RECORD_BYTES_MAX + 1))])
     assert log.append(name, [Record(0, "", bytes(RECORD_BYTES_MAX))]) == [0]
+
+
+def test_an_append_larger_than_the_buffer_goes_whole(
+    kafka_server: Server, topic: Topics, opened: Callable[..., KafkaLog]
+) -> None:
+    """48 MiB at once, as a hundred large dead letters are."""
+    name, log = topic(), opened(kafka_server.address)
+    many = [Record(0, "", bytes([n]) * RECORD_BYTES_MAX) for n in range(12)]
+    assert log.append(name, many) == list(range(12))
+    assert log.read(name, 0, 11, 1)[0].value == many[11].value
+
+
+def test_what_a_foreign_producer_writes_is_a_record(
+    kafka_server: Server, topic: Topics, opened: Callable[..., KafkaLog]
+) -> None:
+    """A key that is no text, no value: readers judge them, none of them dies of it."""
+    name, log = topic(), opened(kafka_server.address)
+    foreign = KafkaProducer(bootstrap_servers=kafka_server.address)
+    foreign.send(name, b"x", key=b"\xff\xfe", partition=0)
+    foreign.send(name, None, key=b"account", partition=0)
+    foreign.flush()
+    foreign.close()
+    found = log.read(name, 0, 0, 2)
+    found += log.read(name, 0, len(found), 2)
+    assert [(one.key, one.value) for one in found] == [("\\xff\\xfe", b"x"), ("account", b"")]
 
 
 def test_nobody_there_is_told_at_once(opened: Callable[..., KafkaLog]) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from oms_project.kernel.errors import GapError
+from oms_project.kernel import wire
+from oms_project.kernel.errors import GapError, RecordTooLargeError
 from oms_project.kernel.ports import Log, Record, StoredRecord, Subscription
 from oms_project.tests.contracts.adapters import LOGS, PARTITIONS, LogCase, each
 from oms_project.tests.eventually import eventually
@@ -153,6 +154,24 @@ def test_ends(case: LogCase, log: Log) -> None:
     log.append(case.topic, [record("a"), record("b")])
     assert (log.first_offset(case.topic, 0), log.end_offset(case.topic, 0)) == (0, 2)
     assert log.end_offset(case.topic, 1) == 0
+
+
+def test_a_record_no_log_takes_is_refused_whole(case: LogCase, log: Log) -> None:
+    """By every log, so that what works with one works with the other."""
+    with pytest.raises(RecordTooLargeError):
+        log.append(case.topic, [record("a"), Record(0, "", bytes(wire.RECORD_BYTES_MAX + 1))])
+    assert log.read(case.topic, 0, 0, 1) == []
+
+
+def test_a_read_is_bounded_in_bytes(case: LogCase, log: Log) -> None:
+    """However many records are asked for: memory has an end. One record always comes."""
+    if not case.exact:
+        pytest.skip("Tansu is made for small records")
+    half = wire.READ_BYTES_MAX // 2
+    log.append(case.topic, [record(letter * half) for letter in "abcde"])
+    found = log.read(case.topic, 0, 0, 500)
+    assert 0 < sum(len(one.value) for one in found) < wire.READ_BYTES_MAX + half
+    assert [one.value[:1] for one in read_all(log, case.topic)] == [b"a", b"b", b"c", b"d", b"e"]
 
 
 def test_reading_behind_the_end_is_a_gap(case: LogCase, log: Log) -> None:
