@@ -6,7 +6,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from django.conf import settings
+
+from oms_project.access import throttle
 
 pytest_plugins = ["oms_project.tests.servers"]
 
@@ -20,3 +23,9 @@ settings.ENV = dataclasses.replace(
 for _alias, _database in settings.DATABASES.items():
     if "sqlite" in _database["ENGINE"]:
         _database["TEST"]["NAME"] = str(_FOLDER / f"test_{_alias}.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _log_ins_are_counted_anew() -> None:
+    """All tests log in from one address."""
+    throttle.forget_all()

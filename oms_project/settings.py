@@ -148,6 +148,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 
 # ------------------------------------------------------------------ who may come in
 AUTHENTICATION_BACKENDS = [
+    "oms_project.access.throttle.ThrottleBackend",
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
@@ -155,9 +156,11 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "oms_project.access.throttle.address_of"
+AXES_SENSITIVE_PARAMETERS: list[str] = []  # who and from where is what the lines are evidence of
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "oms_project.access.hashing.BoundedScrypt",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [

@@ -1,14 +1,16 @@
 """The page on which everybody changes their own password."""
 
+from typing import Any
+
 import structlog
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import PasswordChangeView
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from oms_project.access import principal
+from oms_project.access import principal, throttle
 
 _logger = structlog.get_logger(__name__)
 
@@ -19,6 +21,10 @@ class PasswordView(PasswordChangeView):
 
     template_name = "registration/password.html"
     success_url = reverse_lazy("password-changed")
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        throttle.check(request, request.user.get_username())  # the old one is guessed here, too
+        return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         answer = super().form_valid(form)

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from oms_project import metrics
+from oms_project.access import throttle
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.rest import request_ids
 from oms_project.rest.problem import CONTENT_TYPE, Problem, ProblemError, is_api
@@ -27,6 +28,7 @@ HEADER_BYTES_MAX: Final = 32 * 1024
 TARGET_BYTES_MAX: Final = 8 * 1024
 HOST_BYTES_MAX: Final = 255
 MEDIA_TYPE_BYTES_MAX: Final = 256
+LOG_INS: Final = frozenset({"/api/auth/login", "/login/", "/admin/login/"})
 FORM_BYTES_MAX: Final = 64 * 1024
 BODY_S: Final = 30.0
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -87,7 +89,14 @@ def check(scope: Scope) -> Problem | None:
             return Problem("payload_too_large", f"More than {body_bytes_max(scope)} bytes.")
         if name == b"content-type" and len(value) > MEDIA_TYPE_BYTES_MAX:
             return Problem("unsupported_media_type", f"More than {MEDIA_TYPE_BYTES_MAX} bytes.")
-    return None
+    return _told_to_wait(scope) if scope["path"] in LOG_INS else None
+
+
+def _told_to_wait(scope: Scope) -> Problem | None:
+    """Return 429 for an address that tries to log in and was told to wait: here it costs nothing."""
+    client = scope.get("client")
+    wait_s = throttle.wait_s_of(client[0]) if client and scope["method"] == "POST" else 0
+    return Problem("rate_limited", headers={"Retry-After": str(wait_s)}) if wait_s else None
 
 
 def body_bytes_max(scope: Scope) -> int:

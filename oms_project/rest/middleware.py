@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from structlog.contextvars import bound_contextvars
 
+from oms_project.access.errors import AccessError
 from oms_project.codes import BY_STATUS
 from oms_project.rest import request_ids
 from oms_project.rest.problem import (
@@ -57,7 +58,7 @@ def process_exception(request: HttpRequest, exc: Exception) -> HttpResponseBase 
         return _escaped(request, exc) if is_api(request.path) else None
     if problem.status >= 500:
         log.error("request_failed", code=problem.code, path=request.path, exc_info=exc)
-    elif not is_api(request.path):
+    elif not is_api(request.path) and not isinstance(exc, AccessError):
         return None
     return answer_to(request, problem)
 

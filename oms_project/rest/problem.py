@@ -174,7 +174,10 @@ def answer_to(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Return the problem as JSON below the API, as a page elsewhere."""
     if is_api(request.path):
         return to_http(problem, request)
-    return pages.error_page(request, problem.status, CODES[problem.code].title)
+    page = pages.error_page(request, problem.status, CODES[problem.code].title)
+    for name, value in problem.headers.items():
+        page[name] = value
+    return page
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -185,7 +188,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler403."""
+    """handler403: Django's own refusals, in the admin mostly. They are evidence, too."""
+    user = getattr(request, "user", None)
+    log.warning(
+        "access_refused", code="permission_denied", path=request.path, method=request.method,
+        user_id=str(getattr(user, "pk", "") or ""), username=str(user or ""),
+    )  # fmt: skip
     return answer_to(request, Problem("permission_denied"))
 
 
