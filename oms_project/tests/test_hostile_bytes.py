@@ -11,9 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from oms_project.asgi import application
+from oms_project.problem import ERRORS_MAX, Entry, Problem
 from oms_project.rest import door, strict_json
 from oms_project.rest.door import FORM_BYTES_MAX, Message, Scope
-from oms_project.rest.problem import ERRORS_MAX, Entry, Problem
 from oms_project.rest.strict_json import BODY_BYTES_MAX, VALUES_MAX
 from oms_project.tests.asgi import ask
 
