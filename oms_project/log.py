@@ -1,19 +1,58 @@
-"""Structured logs: constant message, data as keys, one line an event. Secrets never get here."""
+"""Structured logs: constant message, data as keys, one line an event. Secrets never get here.
+
+Nobody means to log one. But a library may write a whole target, or an error quote what it was given;
+so names that sound like secrets lose their value, and text loses what looks like one.
+"""
 
 import logging
+import re
 import sys
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
-_REDACTED = {"password", "token", "secret", "authorization", "cookie", "api_key", "signature"}
+from oms_project.adapters import process
+
+REDACTED: Final = "[redacted]"
+_NAMES: Final = {"password", "token", "secret", "authorization", "cookie", "api_key", "signature"}
 
 
 def _redact(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """A name that sounds like a secret loses its value, whoever logged it."""
     for key in event:
-        if any(word in key.lower() for word in _REDACTED):
-            event[key] = "[redacted]"
+        if any(word in key.lower() for word in _NAMES):
+            event[key] = REDACTED
+        elif isinstance(event[key], str):
+            event[key] = plain(event[key])
+    return event
+
+
+# Every repetition is bounded: a line of the log may hold what a client sent.
+_IN_TEXT: Final = re.compile(
+    r"""eyJ[\w-]{8,4096}\.[\w.-]{8,4096}                                  # a JSON web token
+      | (?<=://)[^\s/:@]{0,256}:[^\s/@]{1,256}(?=@)                       # user:password of a URL
+      | (?<=[?&;\s])(?:\w{0,32}(?:password|token|secret|session|refresh)\w{0,32})=[^\s&;"']{1,4096}
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+
+
+def plain(text: str) -> str:
+    """Return *text* without what looks like a token, or the password of an address."""
+    return _IN_TEXT.sub(REDACTED, text)
+
+
+def _who(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event["role"] = process.role()
+    return event
+
+
+def _redact_exception(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """What an exception says is somebody else's text; it is formatted last."""
+    if "exception" in event:
+        event["exception"] = plain(event["exception"])
     return event
 
 
@@ -43,7 +82,9 @@ def configure(level: str, form: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([_who] if form == "json" else []),  # a person has a file a role
                 structlog.processors.format_exc_info,
+                _redact_exception,
                 renderer,
             ],
         )
