@@ -44,6 +44,7 @@ from orders.adapters.client_ids import ClientIds
 from orders.domain import commands, events
 from orders.domain.book import CLOSED_KEPT, Book, State, state_hash
 from orders.domain.decide import Turn, route_of, step
+from orders.domain.readable import command_in
 
 GROUP: Final = "oms-engine"
 RECORDS_MAX: Final = 4
@@ -311,8 +312,7 @@ class Engine:
         state.offset = record.offset + 1
         if record.offset in owned.left_alone:
             raise LeftAloneError("set aside by hand")
-        envelope = wire.open_envelope(record.value, commands.SCHEMA)
-        command = wire.read_body(commands.decoder, envelope)
+        envelope, command = command_in(record, self._log.partitions)
         closed = state.evicted + len(state.closed)
         turn = step(book, envelope.at_ns, command, owned.client_ids.stored(command))
         owned.commands += len(turn.events)

@@ -10,7 +10,6 @@ import msgspec
 
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.adapters.dead_letters import by_hand
-from oms_project.kernel import wire
 from oms_project.kernel.errors import PoisonError
 from oms_project.kernel.ports import Log, OrderStore
 from oms_project.kernel.words import Topic
@@ -18,6 +17,7 @@ from orders.adapters.client_ids import ClientIds
 from orders.domain import commands
 from orders.domain.book import Book, State, breaches, state_hash
 from orders.domain.decide import step
+from orders.domain.readable import command_in
 
 RECORDS_MAX: Final = 500
 
@@ -109,8 +109,7 @@ def _again(
         if record.offset in left_alone:
             continue
         try:
-            envelope = wire.open_envelope(record.value, commands.SCHEMA)
-            command = wire.read_body(commands.decoder, envelope)
+            envelope, command = command_in(record, log.partitions)
             turn = step(book, envelope.at_ns, command, client_ids.stored(command))
         except PoisonError:
             continue  # it changed nothing then, either: it is in the dead letters

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from oms_project.kernel import numbers
+from oms_project.kernel.numbers import Count, Int64
 from oms_project.kernel.words import InstrumentState
 
 SCALE: Final = 8
@@ -30,15 +31,15 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quote: str
     tick_size: str
     lot_size: str
-    quantity_min_lots: int = 1
-    quantity_max_lots: int = 0
-    notional_min: int = 0
-    notional_max: int = 0
-    collar_ppm: int = 500_000
-    market_cap_ppm: int = 50_000
-    taker_fee_ppm: int = 1_000
-    maker_fee_ppm: int = 500
-    mark_age_max_ms: int = 5_000
+    quantity_min_lots: Count = 1
+    quantity_max_lots: Count = 0
+    notional_min: Count = 0
+    notional_max: Count = 0
+    collar_ppm: Count = 500_000
+    market_cap_ppm: Count = 50_000
+    taker_fee_ppm: Count = 1_000
+    maker_fee_ppm: Int64 = 500
+    mark_age_max_ms: Count = 5_000
     state: InstrumentState = InstrumentState.TRADING
 
 

@@ -2,15 +2,17 @@
 
 import msgspec
 
+from oms_project.kernel.numbers import Count
+
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The mark of a symbol: mid of the consolidated book. bid, ask: best prices, ticks."""
 
     symbol: str
-    ticks: int
-    bid_ticks: int
-    ask_ticks: int
-    at_ns: int
+    ticks: Count
+    bid_ticks: Count
+    ask_ticks: Count
+    at_ns: Count
 
 
 class SetMarks(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

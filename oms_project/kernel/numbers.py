@@ -4,11 +4,18 @@ Rules of this file: no float, no rounding. A text that does not fit its scale ex
 """
 
 import re
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]{1,18}))?", re.ASCII)
 _match = DECIMAL.fullmatch
 _POWERS: Final[tuple[int, ...]] = tuple(10**places for places in range(37))
+
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A number as the log may hold it: every store has room for it. More is refused at the reading."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""As Int64, and not below zero: an amount, a time since 1970, a number of something."""
 
 PPM: Final = 1_000_000
 """Rates (fees, collars) are integers in parts per million."""

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from oms_project.kernel.numbers import Int64
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import Status
 
@@ -338,8 +339,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     order_id: str
     kind: ReportKind
-    execution: int
-    lots: int = 0
-    ticks: int = 0
+    execution: Int64
+    lots: Int64 = 0
+    ticks: Int64 = 0
     maker: bool = False
     reason: str = ""

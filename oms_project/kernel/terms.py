@@ -8,6 +8,7 @@ from enum import IntFlag
 
 import msgspec
 
+from oms_project.kernel.numbers import Int64
 from oms_project.kernel.words import OrderType, Side, TimeInForce
 
 
@@ -32,9 +33,9 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     side: Side
     type: OrderType
     time_in_force: TimeInForce
-    lots: int
-    ticks: int = 0
-    flags: int = 0
+    lots: Int64
+    ticks: Int64 = 0
+    flags: Int64 = 0
 
     @property
     def sign(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from oms_project.kernel.errors import BadRecordError, RecordTooLargeError
+from oms_project.kernel.numbers import Count
 
 T = TypeVar("T")
 VERSION = 1
@@ -28,7 +29,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
     schema: str
     version: int
     id: str
-    at_ns: int
+    at_ns: Count
     actor: str
     trace: str
     body: msgspec.Raw

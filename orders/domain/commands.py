@@ -7,6 +7,7 @@ import msgspec
 
 from marketdata.domain.instrument import Instrument
 from marketdata.domain.mark import SetMarks
+from oms_project.kernel.numbers import Count, Int64
 from oms_project.kernel.ports import Report
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import AccountState
@@ -48,7 +49,7 @@ class VenueReports(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fa
 
     account_id: str
     venue: str
-    epoch: int
+    epoch: Count
     reports: list[Report]
 
 
@@ -73,14 +74,14 @@ class AdjustBalance(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=F
     account_id: str
     adjustment_id: str
     asset: str
-    units: int
+    units: Int64
     reason: str
 
 
 class OpenEpoch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """A new owner took the partition: what older owners' venues report after this is ignored."""
 
-    epoch: int
+    epoch: Count
 
 
 Command = (

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from oms_project.kernel.numbers import Count
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An account's limits.
@@ -10,6 +12,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     smallest units of its quote asset; restricted_symbols: may not be traded.
     """
 
-    max_open_orders: int = 0
-    max_order_value: int = 0
+    max_open_orders: Count = 0
+    max_order_value: Count = 0
     restricted_symbols: tuple[str, ...] = ()
