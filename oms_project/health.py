@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from marketdata import wiring as marketdata_wiring
@@ -195,6 +196,7 @@ SOURCES: Final[tuple[Source, ...]] = (
 """What the web role tells of the others: it sees them when they are gone, too."""
 
 
+@csrf_exempt
 @require_safe
 @never_cache
 def health(request: HttpRequest) -> HttpResponse:

@@ -17,6 +17,7 @@ import resource
 from collections.abc import Sequence
 from typing import Any, Final
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -83,7 +84,17 @@ class Http(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._owed, self._head_bytes = False, 0
         self._drop_deadline()
+        if self.url[:1] not in (b"/", b"*"):
+            self._believe_the_target()
         super().on_headers_complete()
+
+    def _believe_the_target(self) -> None:
+        """`GET http://host/ …` means that host, whatever the Host header says (RFC 9112, 3.2.2)."""
+        target = httptools.parse_url(self.url)
+        if target.host:
+            port = b":%d" % target.port if target.port else b""
+            self.headers[:] = [field for field in self.headers if field[0] != b"host"]
+            self.headers.append((b"host", target.host + port))
 
     def on_message_complete(self) -> None:
         self._owed, self._head_bytes = True, 0

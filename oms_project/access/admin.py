@@ -1,7 +1,8 @@
 """Users and their memberships in Django's admin. Accounts are edited elsewhere: through the log."""
 
-from typing import Any
+from typing import Any, Final
 
+import structlog
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import QuerySet
@@ -10,17 +11,39 @@ from django.http import HttpRequest
 from oms_project.access import principal
 from oms_project.access.models import Membership, TokenFamily, User
 
+OWN_RIGHTS: Final = ("desk_role", "is_active")
+ADMIN_RIGHTS: Final = ("is_staff", "is_superuser", "groups", "user_permissions")
+_logger = structlog.get_logger(__name__)
+
 
 class MembershipInline(admin.TabularInline):
-    """Which accounts the user may read or trade on."""
+    """Which accounts the user may read or trade on. Nobody gives themselves one."""
 
     model = Membership
     extra = 0
 
+    def has_add_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return not _oneself(request, obj) and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return not _oneself(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return not _oneself(request, obj) and super().has_delete_permission(request, obj)
+
+
+def _oneself(request: HttpRequest, user: User | None) -> bool:
+    return user is not None and user.pk == request.user.pk
+
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
-    """A change of rights is in force everywhere within seconds: doors ask again every two."""
+    """A change of rights is in force everywhere within seconds: doors ask again every two.
+
+    Nobody changes what they may do themselves, and only a superuser who may use the admin: else one
+    form would be enough to trade, or to become everything. A name is for ever and nobody is deleted:
+    the log points to people by it. Who leaves is made inactive.
+    """
 
     list_display = ("username", "desk_role", "is_active", "is_staff", "last_login", "accounts")
     list_filter = ("desk_role", "is_active", "is_staff")
@@ -39,6 +62,24 @@ class UserAdmin(DjangoUserAdmin):
     )
     readonly_fields = ("last_login", "date_joined", "token_version")
 
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        fields = [*super().get_readonly_fields(request, obj)]
+        if obj is not None:
+            fields.append("username")
+        if _oneself(request, obj):
+            fields += [*OWN_RIGHTS, *ADMIN_RIGHTS]
+        elif not request.user.is_superuser:
+            fields += ADMIN_RIGHTS
+        return fields
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False  # their password would be theirs, and with it all of this
+        return super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("memberships__account")
 
@@ -48,6 +89,7 @@ class UserAdmin(DjangoUserAdmin):
 
     @admin.action(description="Log out everywhere (ends all tokens, sessions and sockets)")
     def log_out_everywhere(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        users = users if request.user.is_superuser else users.filter(is_superuser=False)
         for user in users:
             user.token_version += 1
             user.save(update_fields=["token_version"])
@@ -58,3 +100,26 @@ class UserAdmin(DjangoUserAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         principal.forget_all()  # here at once; in other processes when their cache forgets
+        _log_change(request, form, formsets)
+
+
+def _log_change(request: HttpRequest, form: Any, formsets: Any) -> None:
+    """Say who changed what of whom, before and after: Django's own history names fields only."""
+    user = form.instance
+    changes = {
+        name: f"{form.initial.get(name)} -> {form.cleaned_data.get(name)}"
+        for name in form.changed_data
+        if "password" not in name
+    }
+    memberships = [
+        f"{one.cleaned_data['account']}: {one.initial.get('role', 'none')} -> "
+        f"{'none' if one.cleaned_data.get('DELETE') else one.cleaned_data['role']}"
+        for formset in formsets
+        for one in formset.forms
+        if one.has_changed() and one.cleaned_data
+    ]
+    if changes or memberships:
+        _logger.warning(
+            "user_changed", by=request.user.get_username(), user_id=str(user.pk),
+            username=user.username, changes=changes, memberships=memberships,
+        )  # fmt: skip

@@ -167,7 +167,7 @@ async def _seat(scope: Scope) -> Seat:
         key = access.session_key_of(cookies)
         if not key:
             raise RefusedError(UNAUTHENTICATED)
-        if not _our_origin(headers):
+        if not _our_origin(scope, headers):
             raise RefusedError(FORBIDDEN)
         found = access.cached_session(key)
         return await _looked_up(lambda: access.from_session(cookies), found, f"session {key}")
@@ -192,14 +192,19 @@ def _token(scope: Scope, headers: dict[bytes, bytes]) -> str:
     return access.bearer_of(authorization.decode("latin-1")) if authorization else ""
 
 
-def _our_origin(headers: dict[bytes, bytes]) -> bool:
-    """A browser says where the page came from; without that a cookie proves nothing."""
+def _our_origin(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """A browser says where the page came from; without that a cookie proves nothing.
+
+    The scheme is a part of it: what was loaded without TLS may have been anybody's.
+    """
     origin = headers.get(b"origin", b"").decode("latin-1")
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
     parts = urlsplit(origin)
     host = headers.get(b"host", b"").decode("latin-1")
-    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+    secure = settings.ENV.secure_cookies or scope.get("scheme") in ("wss", "https")
+    ours = "https" if secure else "http"
+    return parts.scheme == ours and parts.netloc.lower() == host.lower()
 
 
 def _chosen(scope: Scope) -> str | None:

@@ -131,7 +131,8 @@ def test_what_is_inside_is_not_public(path: str) -> None:
     assert Client().get(path).status_code == 404
 
 
-def test_health_is_read_only() -> None:
-    """And says so as a problem."""
-    answer = Client().post("/health")
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PUT"])
+def test_health_is_read_only(method: str) -> None:
+    """And says so as a problem: it is the method, not a token that is missing."""
+    answer = Client(enforce_csrf_checks=True).generic(method, "/health")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")

@@ -35,7 +35,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         while (message := await receive())["type"] == "websocket.receive":
             await send({"type": "websocket.send", "text": message["text"]})
     else:
-        body = scope["client"][0].encode()
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        asked = (b"x-echo", b"host") in scope["headers"]
+        body = b",".join(hosts) if asked else scope["client"][0].encode()
         fields = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         await send({"type": "http.response.body", "body": body})
@@ -148,6 +150,21 @@ def test_a_header_without_an_end_is_not_buffered(port: int, begin: bytes) -> Non
 def test_what_is_refused_unfinished(port: int, raw: bytes, status: int, code: str) -> None:
     """Each with its code, before its end was seen."""
     assert problem(exchange(port, raw)) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        (b"/api/x", b"localhost"),
+        (b"http://evil.example/api/x", b"evil.example"),
+        (b"http://evil.example:8000/api/x", b"evil.example:8000"),
+        (b"*", b"localhost"),
+    ],
+)
+def test_a_target_that_names_its_host(port: int, target: bytes, host: bytes) -> None:
+    """It means that host, whatever the Host header says: else a name we do not serve gets through."""
+    raw = b"OPTIONS " + target + b" HTTP/1.1\r\nHost: localhost\r\nX-Echo: host\r\n"
+    assert exchange(port, raw + b"Connection: close\r\n\r\n").endswith(b"\r\n\r\n" + host)
 
 
 def test_only_so_many_connections() -> None:

@@ -50,7 +50,7 @@ async def session(room: Room) -> bytes:
 
 ORIGINS = [
     (b"http://localhost", 0),
-    (b"https://localhost", 0),
+    (b"https://localhost", 4403),
     (b"https://trusted.example", 0),
     (b"http://evil.example", 4403),
     (b"http://localhost.evil.example", 4403),
