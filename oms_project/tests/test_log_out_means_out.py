@@ -67,6 +67,7 @@ def staff(user: User) -> None:
 
 def everywhere(user: User) -> None:
     request = RequestFactory().post("/")
+    request.user = User(username="root", is_superuser=True)
     admin = UserAdmin(User, site)
     admin.message_user = lambda *_, **__: None  # type: ignore[method-assign]
     admin.log_out_everywhere(request, User.objects.filter(pk=user.pk))
