@@ -138,11 +138,16 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 # expires: what a stopped worker did not get to is not worth doing late; the next one is due anyway.
 CELERY_BEAT_SCHEDULE = {
     name: {
-        "task": f"orders.{name}",
+        "task": name,
         "schedule": timedelta(seconds=every_s),
         "options": {"expires": every_s},
     }
-    for name, every_s in (("trim_log", 60), ("forget_claims", 300), ("check_integrity", 60))
+    for name, every_s in (
+        ("orders.trim_log", 60),
+        ("orders.forget_claims", 300),
+        ("orders.check_integrity", 60),
+        ("access.purge", 3_600),
+    )
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 

@@ -1,6 +1,7 @@
 """The only file that reads the system's clock."""
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 NS_PER_S: Final = 1_000_000_000
@@ -12,6 +13,11 @@ class SystemClock:
 
     now_ns = staticmethod(time.time_ns)
     monotonic_ns = staticmethod(time.monotonic_ns)
+
+
+def utc(ns: int) -> datetime:
+    """Return a time of the wall clock as Django's database fields take it."""
+    return datetime.fromtimestamp(ns / NS_PER_S, UTC)
 
 
 class FakeClock:
