@@ -12,6 +12,7 @@ import msgspec
 
 from marketdata.domain.instrument import Units, units_text
 from oms_project.kernel.ports import BalanceRow, OrderStore, PositionRow
+from orders.adapters import stream
 
 TRIES: Final = 4
 FILLS_PAGE: Final = 500
@@ -238,15 +239,18 @@ class _Look:
 
     def _fills_since(self, symbol: str, seq: int) -> list[tuple[int, int, int]] | None:
         """Return (seq, signed lots, ticks) of fills behind *seq*, None if there are too many."""
-        limit = FILLS_PAGE
-        while True:
-            rows = self._store.fills((self._account_id,), symbol=symbol, limit=limit)
-            if len(rows) < limit or min(row.seq for row in rows) <= seq:
-                return [
-                    (row.seq, row.lots if row.side == "buy" else -row.lots, row.ticks)
-                    for row in rows
-                    if row.seq > seq
-                ]
-            if limit >= self._fills_max:
+        found: list[tuple[int, int, int]] = []
+        before: int | None = stream.SEQ_MAX
+        while before is not None:
+            page = stream.fills_of_account(
+                self._store, self._account_id, symbol=symbol, before=before, after=seq,
+                limit=FILLS_PAGE,
+            )  # fmt: skip
+            found += [
+                (row.seq, row.lots if row.side == "buy" else -row.lots, row.ticks)
+                for row in page.rows
+            ]
+            if len(found) > self._fills_max:
                 return None
-            limit = min(limit * 8, self._fills_max)
+            before = page.before
+        return found

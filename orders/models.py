@@ -90,27 +90,6 @@ class Step(models.Model):
     seq = models.BigIntegerField()
 
 
-class Fill(models.Model):
-    """kernel.rows.FillRow. account, venue, symbol: numbers of Names; trade_id: see sql_rows."""
-
-    pk = models.CompositePrimaryKey("account", "at_ns", "seq")
-    account = models.IntegerField()
-    at_ns = models.BigIntegerField()
-    seq = models.BigIntegerField()
-    order_id = models.TextField()
-    trade_id = models.TextField()
-    venue = models.IntegerField()
-    symbol = models.IntegerField()
-    side = models.TextField()
-    lots = models.BigIntegerField()
-    ticks = models.BigIntegerField()
-    fee = models.BigIntegerField()
-    liquidity = models.TextField()
-
-    class Meta:
-        indexes = (models.Index(fields=("order_id",), name="fill_of_order"),)
-
-
 class Position(models.Model):
     """kernel.rows.PositionRow."""
 

@@ -20,7 +20,7 @@ from oms_project.adapters.loop import Handled
 from oms_project.kernel import ports as p
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, GapError, PoisonError
-from oms_project.kernel.words import Liquidity, Status
+from oms_project.kernel.words import Status
 from orders.domain import events as e
 
 GROUP: Final = "oms-projector"
@@ -31,8 +31,6 @@ WAIT_MS: Final = 20
 GATHER_MS: Final = 5
 
 _json = msgspec.json.Encoder().encode
-_MAKER: Final = Liquidity.MAKER.value
-_TAKER: Final = Liquidity.TAKER.value
 
 
 class Fold:
@@ -43,7 +41,6 @@ class Fold:
         self.updates: dict[str, p.OrderUpdate] = {}
         self.steps: list[p.StepRow] = []
         self._here: dict[str, int] = {}  # order -> its last event in this batch, if not in its row
-        self.fills: list[p.FillRow] = []
         self.positions: dict[tuple[str, str], p.PositionRow] = {}
         self.balances: dict[tuple[str, str], p.BalanceRow] = {}
         self.accounts: dict[str, p.AccountRow] = {}
@@ -106,7 +103,7 @@ class Fold:
     def changes(self, partition: int, next_offset: int, last_command: int) -> p.Changes:
         return p.Changes(
             partition, next_offset, last_command, list(self.fresh.values()),
-            list(self.updates.values()), self.steps, self.fills, list(self.positions.values()),
+            list(self.updates.values()), self.steps, list(self.positions.values()),
             list(self.balances.values()), self.chunks,
         )  # fmt: skip
 
@@ -164,13 +161,6 @@ def _filled(fold: Fold, batch: e.EventBatch, event: e.OrderFilled, seq: int) -> 
     row.overfilled = row.overfilled or event.overfilled
     if event.status is Status.FILLED and not (event.late or event.overfilled):
         fold.ended(row)
-    fold.fills.append(
-        p.FillRow(
-            batch.stream, seq, event.order_id, event.trade_id, event.venue, event.symbol,
-            event.side.value, event.lots, event.ticks, event.fill_fee,
-            _MAKER if event.maker else _TAKER, batch.at_ns,
-        )
-    )  # fmt: skip
 
 
 def _position(fold: Fold, batch: e.EventBatch, event: e.PositionChanged, seq: int) -> None:

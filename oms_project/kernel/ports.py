@@ -244,6 +244,9 @@ class OrderStore(Protocol):
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[Chunk]:
         """Return chunks that hold seqs ≥ *from_seq*, in order."""
 
+    def chunks_before(self, stream: str, before_seq: int, limit: int) -> list[Chunk]:
+        """Return chunks that begin before *before_seq*, newest first."""
+
     def chunks_holding(self, stream: str, seqs: Sequence[int]) -> list[Chunk]:
         """Return the chunks that hold any of *seqs*, in order, each once."""
 
@@ -252,17 +255,6 @@ class OrderStore(Protocol):
 
     def heads(self, partition: int, after_offset: int, limit: int) -> list[tuple[int, str, int]]:
         """Return (command offset, stream, last_seq) of chunks behind *after_offset*, in order."""
-
-    def fills(
-        self,
-        account_ids: Sequence[str],
-        *,
-        symbol: str | None = None,
-        order_id: str | None = None,
-        before: tuple[int, str, int] | None = None,
-        limit: int = 100,
-    ) -> list[FillRow]:
-        """Return fills, newest first by (at_ns, account_id, seq); *before* is exclusive."""
 
     def positions(self, account_ids: Sequence[str]) -> list[PositionRow]: ...
 

@@ -143,7 +143,7 @@ class StepRow(msgspec.Struct, gc=False):
 
 
 class FillRow(msgspec.Struct, gc=False):
-    """One execution. seq: its account_seq. fee: smallest units of the quote asset."""
+    """One execution, as it is read off the stream. seq: its account_seq; fee: in the quote asset."""
 
     account_id: str
     seq: int
@@ -241,7 +241,6 @@ class Changes(msgspec.Struct, gc=False):
     orders: list[OrderRow]
     updates: list[OrderUpdate]
     steps: list[StepRow]
-    fills: list[FillRow]
     positions: list[PositionRow]
     balances: list[BalanceRow]
     chunks: list[Chunk]

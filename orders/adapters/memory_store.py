@@ -22,7 +22,6 @@ class MemoryStore:
         self._broken = False
         self._orders: dict[str, p.OrderRow] = {}
         self._steps: set[tuple[str, str, int]] = set()
-        self._fills: dict[tuple[str, int], p.FillRow] = {}
         self._positions: dict[tuple[str, str], p.PositionRow] = {}
         self._balances: dict[tuple[str, str], p.BalanceRow] = {}
         self._chunks: dict[tuple[int, int], p.Chunk] = {}
@@ -44,8 +43,6 @@ class MemoryStore:
             for update in changes.updates:
                 self._update(update)
             self._steps.update(msgspec.structs.astuple(step) for step in changes.steps)
-            for fill in changes.fills:
-                self._fills.setdefault((fill.account_id, fill.seq), fill)
             for position in changes.positions:
                 _keep_newest(self._positions, (position.account_id, position.symbol), position)
             for balance in changes.balances:
@@ -117,6 +114,10 @@ class MemoryStore:
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[p.Chunk]:
         return [chunk for chunk in self._stream(stream) if chunk.last_seq >= from_seq][:limit]
 
+    def chunks_before(self, stream: str, before_seq: int, limit: int) -> list[p.Chunk]:
+        found = [chunk for chunk in self._stream(stream) if chunk.first_seq < before_seq]
+        return found[::-1][:limit]
+
     def chunks_holding(self, stream: str, seqs: Sequence[int]) -> list[p.Chunk]:
         return [
             chunk
@@ -135,28 +136,6 @@ class MemoryStore:
                 for chunk in self._chunks.values()
                 if chunk.partition == partition and chunk.offset > after_offset
             )
-        return found[:limit]
-
-    def fills(
-        self,
-        account_ids: Sequence[str],
-        *,
-        symbol: str | None = None,
-        order_id: str | None = None,
-        before: tuple[int, str, int] | None = None,
-        limit: int = 100,
-    ) -> list[p.FillRow]:
-        self.ping()
-        with self._lock:
-            found = [
-                fill
-                for fill in self._fills.values()
-                if fill.account_id in account_ids
-                and symbol in (None, fill.symbol)
-                and order_id in (None, fill.order_id)
-                and (before is None or _place(fill) < before)
-            ]
-        found.sort(key=_place, reverse=True)
         return found[:limit]
 
     def positions(self, account_ids: Sequence[str]) -> list[p.PositionRow]:
@@ -210,9 +189,7 @@ class MemoryStore:
 
 def _must_fit(changes: p.Changes) -> None:
     """Raise what the others would: no store holds a number beyond 64 bits."""
-    for rows in (
-        changes.orders, changes.updates, changes.fills, changes.positions, changes.balances,
-    ):  # fmt: skip
+    for rows in (changes.orders, changes.updates, changes.positions, changes.balances):
         for row in rows:
             for name in row.__struct_fields__:
                 value = getattr(row, name)
@@ -224,10 +201,6 @@ def _keep_newest(rows: dict[Any, Any], key: tuple[str, str], row: Any) -> None:
     known = rows.get(key)
     if known is None or known.seq < row.seq:
         rows[key] = row
-
-
-def _place(fill: p.FillRow) -> tuple[int, str, int]:
-    return fill.at_ns, fill.account_id, fill.seq
 
 
 def _fits(row: p.OrderRow, query: p.OrderQuery) -> bool:

@@ -115,13 +115,6 @@ def step_document(row: p.StepRow) -> Document:
     return {"_id": f"{row.account_id}:{row.seq}:{row.order_id}", **_asdict(row)}
 
 
-def fill_document(row: p.FillRow) -> Document:
-    document = _asdict(row)
-    document["_id"] = f"{row.account_id}:{row.seq}"
-    document["side"], document["liquidity"] = str(row.side), str(row.liquidity)
-    return document
-
-
 def newer(row: p.PositionRow | p.BalanceRow, name: str) -> UpdateOne:
     """An upsert that finds a newer row misses it, tries to insert and is told so: no change."""
     key = f"{row.account_id}:{getattr(row, name)}"

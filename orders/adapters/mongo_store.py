@@ -63,7 +63,6 @@ class MongoStore:
             docs.insert(db.orders, [docs.order_document(row) for row in changes.orders], "version")
             docs.bulk(db.orders, [docs.order_update(row) for row in changes.updates])
             docs.insert(db.steps, [docs.step_document(row) for row in changes.steps])
-            docs.insert(db.fills, [docs.fill_document(row) for row in changes.fills])
             docs.bulk(db.positions, [docs.newer(row, "symbol") for row in changes.positions])
             docs.bulk(db.balances, [docs.newer(row, "asset") for row in changes.balances])
             crash("store.before_commit")
@@ -143,6 +142,16 @@ class MongoStore:
             found = self._db().chunks.find(where).sort("last_seq", ASCENDING).limit(limit)
             return [docs.chunk_row(document) for document in found]
 
+    def chunks_before(self, stream: str, before_seq: int, limit: int) -> list[p.Chunk]:
+        # By the index there is: a chunk that ends before it begins before it; one more may hold it.
+        with _reading():
+            newest = [("last_seq", DESCENDING)]
+            where = {"stream": stream, "last_seq": {"$lt": before_seq}}
+            found = list(self._db().chunks.find(where).sort(newest).limit(limit))
+        rows = [docs.chunk_row(document) for document in found]
+        holding = [one for one in self.chunks(stream, before_seq, 1) if one.first_seq < before_seq]
+        return [*holding, *rows][:limit]
+
     def chunks_holding(self, stream: str, seqs: Sequence[int]) -> list[p.Chunk]:
         held: list[p.Chunk] = []
         for seq in sorted(seqs):
@@ -175,32 +184,6 @@ class MongoStore:
             after_offset = upto
         return found[:limit]
 
-    def fills(
-        self,
-        account_ids: Sequence[str],
-        *,
-        symbol: str | None = None,
-        order_id: str | None = None,
-        before: tuple[int, str, int] | None = None,
-        limit: int = 100,
-    ) -> list[p.FillRow]:
-        where = docs.owned_by(account_ids)
-        if symbol is not None:
-            where["symbol"] = symbol
-        if order_id is not None:
-            where["order_id"] = order_id
-        if before is not None:
-            at_ns, account_id, seq = before
-            where["$or"] = [
-                {"at_ns": {"$lt": at_ns}},
-                {"at_ns": at_ns, "account_id": {"$lt": account_id}},
-                {"at_ns": at_ns, "account_id": account_id, "seq": {"$lt": seq}},
-            ]
-        newest = [("at_ns", DESCENDING), ("account_id", DESCENDING), ("seq", DESCENDING)]
-        with _reading():
-            found = self._db().fills.find(where, {"_id": 0}).sort(newest).limit(limit)
-            return [p.FillRow(**document) for document in found]
-
     def positions(self, account_ids: Sequence[str]) -> list[p.PositionRow]:
         return self._of_accounts("positions", p.PositionRow, account_ids)
 
@@ -219,8 +202,6 @@ class MongoStore:
         with _writing():
             db.orders.create_index([("account_id", ASCENDING), ("_id", DESCENDING)])
             db.orders.create_index([("account_id", ASCENDING), ("client_order_id", ASCENDING)])
-            db.fills.create_index([("account_id", 1), ("at_ns", -1), ("seq", -1)])
-            db.fills.create_index([("order_id", ASCENDING)])
             db.steps.create_index([("order_id", ASCENDING), ("seq", ASCENDING)])
             db.chunks.create_index([("stream", ASCENDING), ("last_seq", ASCENDING)])
             db.snapshot_parts.create_index([("partition", ASCENDING)])

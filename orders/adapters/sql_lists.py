@@ -1,4 +1,4 @@
-"""Lists of orders and fills in the SQL store: bounded in time and memory, whatever is asked for.
+"""Lists of orders in the SQL store: bounded in time and memory, whatever is asked for.
 
 Rules of this file:
 - An account at a time, merged by id: no index gives several accounts in one order.
@@ -27,7 +27,7 @@ READER_WAIT_S: Final = 2.0
 
 
 class SqlLists:
-    """`page` and `fills` of the OrderStore port."""
+    """`page` of the OrderStore port."""
 
     def __init__(self, wire: SqlWire) -> None:
         self._wire = wire
@@ -94,45 +94,6 @@ class SqlLists:
         found.sort(key=lambda row: row.order_id, reverse=True)
         return found
 
-    # -------------------------------------------------------------- fills
-
-    def fills(
-        self,
-        account_ids: Sequence[str],
-        *,
-        symbol: str | None = None,
-        order_id: str | None = None,
-        before: tuple[int, str, int] | None = None,
-        limit: int = 100,
-    ) -> list[p.FillRow]:
-        """As OrderStore.fills."""
-        with self._reading():
-            names = self._wire.numbers([*account_ids, *([symbol] if symbol is not None else [])])
-            found: list[p.FillRow] = []
-            for account_id in account_ids:
-                if account_id not in names:
-                    continue
-                where, values = ["f.account = %s"], [names[account_id]]
-                for condition, value in (
-                    ("f.order_id = %s", order_id),
-                    ("f.symbol = %s", None if symbol is None else names.get(symbol, 0)),
-                ):
-                    if value is not None:
-                        where.append(condition)
-                        values.append(value)
-                if before is not None:
-                    condition, more = _behind(before, account_id)
-                    where.append(condition)
-                    values += more
-                rows = self._wire.rows(
-                    f"SELECT {sql_rows.FILL_COLUMNS} FROM orders_fill f WHERE "
-                    f"{' AND '.join(where)} ORDER BY f.at_ns DESC, f.seq DESC LIMIT %s",
-                    *values, limit,
-                )  # fmt: skip
-                found += [sql_rows.fill_row(account_id, row) for row in rows]
-        found.sort(key=lambda fill: (fill.at_ns, fill.account_id, fill.seq), reverse=True)
-        return found[:limit]
-
     @contextmanager
     def _reading(self) -> Iterator[None]:
         if not self._room.acquire(timeout=READER_WAIT_S):
@@ -141,14 +102,6 @@ class SqlLists:
             yield
         finally:
             self._room.release()
-
-
-def _behind(place: tuple[int, str, int], account_id: str) -> tuple[str, list[int]]:
-    """Return what is true of the fills of an account that come behind *place*, newest first."""
-    at_ns, at_account, seq = place
-    if account_id == at_account:
-        return "(f.at_ns, f.seq) < (%s, %s)", [at_ns, seq]
-    return ("f.at_ns <= %s" if account_id < at_account else "f.at_ns < %s"), [at_ns]
 
 
 class _Filter:

@@ -1,6 +1,6 @@
 """Rows as the tuples the SQL store binds, and back. Nothing here talks to a database.
 
-Texts that stand in many rows (accounts, symbols, venues, who did it) are numbers there, given out
+Texts that stand in many rows (accounts, symbols, who did it) are numbers there, given out
 by orders_name: an index entry of an order is a third of what it would be.
 """
 
@@ -19,8 +19,6 @@ Names = Mapping[str, int]
 _terms_text = msgspec.json.Encoder().encode
 _read_terms = msgspec.json.Decoder(Terms).decode
 _OPEN: Final = frozenset(status.value for status in OPEN)
-_ITSELF: Final = "\x1f"
-"""Stands in a trade id for the id of its order, which the simulated venue repeats in each."""
 
 
 def names_in(changes: p.Changes) -> set[str]:
@@ -30,10 +28,6 @@ def names_in(changes: p.Changes) -> set[str]:
     found.update([row.actor for row in changes.orders])
     found.update([row.account_id for row in changes.updates])
     found.update([row.account_id for row in changes.steps])
-    for fill in changes.fills:
-        found.add(fill.account_id)
-        found.add(fill.symbol)
-        found.add(fill.venue)
     return found
 
 
@@ -70,18 +64,6 @@ def updates(rows: Iterable[p.OrderUpdate], names: Names) -> tuple[list[tuple], l
     return plain, facts
 
 
-def fills(rows: Iterable[p.FillRow], names: Names) -> list[tuple]:
-    """Return the values of INSERT_FILL."""
-    return [
-        (
-            names[row.account_id], row.at_ns, row.seq, row.order_id,
-            _without(row.trade_id, row.order_id), names[row.venue], names[row.symbol], row.side,
-            row.lots, row.ticks, row.fee, row.liquidity,
-        )
-        for row in rows
-    ]  # fmt: skip
-
-
 def steps(rows: Iterable[p.StepRow], names: Names) -> list[tuple]:
     """Return the values of INSERT_STEP."""
     return [(names[row.account_id], row.order_id, row.seq) for row in rows]
@@ -95,13 +77,6 @@ ORDER_COLUMNS: Final = (
     "(SELECT text FROM orders_name WHERE id = o.actor)"
 )
 """What `order_row` reads, of orders_order as o."""
-
-FILL_COLUMNS: Final = (
-    "f.seq, f.order_id, f.trade_id, (SELECT text FROM orders_name WHERE id = f.venue), "
-    "(SELECT text FROM orders_name WHERE id = f.symbol), f.side, f.lots, f.ticks, f.fee, "
-    "f.liquidity, f.at_ns"
-)
-"""What `fill_row` reads, of orders_fill as f."""
 
 
 def order_row(row: tuple) -> p.OrderRow:
@@ -120,22 +95,5 @@ def order_row(row: tuple) -> p.OrderRow:
     )  # fmt: skip
 
 
-def fill_row(account_id: str, row: tuple) -> p.FillRow:
-    seq, order_id, trade_id, *rest = row
-    return p.FillRow(account_id, seq, order_id, _with(trade_id, order_id), *rest)
-
-
 def chunk_row(row: tuple) -> p.Chunk:
     return p.Chunk(*row[:5], bytes(row[5]))
-
-
-def _without(trade_id: str, order_id: str) -> str:
-    if _ITSELF in trade_id:  # one that nobody of ours makes: kept as it is, and marked so
-        return _ITSELF + _ITSELF + trade_id
-    return trade_id.replace(order_id, _ITSELF, 1) if order_id else trade_id
-
-
-def _with(trade_id: str, order_id: str) -> str:
-    if trade_id.startswith(_ITSELF + _ITSELF):
-        return trade_id[2:]
-    return trade_id.replace(_ITSELF, order_id, 1)

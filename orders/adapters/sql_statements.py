@@ -10,10 +10,6 @@ ORDER: Final = (
     "cap_ticks", "cum_lots", "cost", "fee", "rejected_by", "reason", "marks", "version",
     "first_seq", "end_seq", "last_seq", "created_ns", "updated_ns", "actor",
 )  # fmt: skip
-FILL: Final = (
-    "account", "at_ns", "seq", "order_id", "trade_id", "venue", "symbol", "side", "lots", "ticks",
-    "fee", "liquidity",
-)  # fmt: skip
 CHUNK: Final = p.Chunk.__struct_fields__
 LATE: Final = 1
 OVERFILLED: Final = 2
@@ -48,7 +44,6 @@ UPDATE_ORDER_FACTS: Final = (
     f"reason = COALESCE(NULLIF(%s, ''), reason), marks = marks | %s{_THIS}"
 )
 INSERT_STEP: Final = _insert("orders_step", ("account", "order_id", "seq"))
-INSERT_FILL: Final = _insert("orders_fill", FILL)
 INSERT_CHUNK: Final = _insert("orders_chunk", CHUNK)
 UPSERT_POSITION: Final = _insert(
     "orders_position",

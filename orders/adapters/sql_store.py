@@ -29,9 +29,7 @@ class SqlStore:
     def __init__(self, alias: str | None = None) -> None:
         self._wire = SqlWire(alias or settings.STORE_ALIAS)
         self._rows = self._wire.rows
-        lists = SqlLists(self._wire)
-        self.page = lists.page
-        self.fills = lists.fills
+        self.page = SqlLists(self._wire).page
         snapshots = SqlSnapshots(self._wire)
         self.take_epoch = snapshots.take_epoch
         self.save_snapshot = snapshots.save
@@ -48,7 +46,6 @@ class SqlStore:
             write(sql.UPDATE_ORDER, plain)
             write(sql.UPDATE_ORDER_FACTS, facts)
             write(sql.INSERT_STEP, sql_rows.steps(changes.steps, names))
-            write(sql.INSERT_FILL, sql_rows.fills(changes.fills, names))
             write(sql.UPSERT_POSITION, [_astuple(row) for row in changes.positions])
             write(sql.UPSERT_BALANCE, [_astuple(row) for row in changes.balances])
             write(sql.INSERT_CHUNK, [_astuple(row) for row in changes.chunks])
@@ -136,6 +133,14 @@ class SqlStore:
             "COALESCE((SELECT max(first_seq) FROM orders_chunk WHERE stream = %s "
             "AND first_seq <= %s), 0) AND last_seq >= %s ORDER BY first_seq LIMIT %s",
             stream, stream, from_seq, from_seq, limit,
+        )  # fmt: skip
+        return [sql_rows.chunk_row(row) for row in rows]
+
+    def chunks_before(self, stream: str, before_seq: int, limit: int) -> list[p.Chunk]:
+        rows = self._rows(
+            f"SELECT {columns(sql.CHUNK)} FROM orders_chunk WHERE stream = %s AND first_seq < %s "
+            "ORDER BY first_seq DESC LIMIT %s",
+            stream, before_seq, limit,
         )  # fmt: skip
         return [sql_rows.chunk_row(row) for row in rows]
 

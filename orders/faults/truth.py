@@ -11,6 +11,7 @@ from oms_project.kernel import wire
 from oms_project.kernel.ports import FillRow, Log, OrderQuery, OrderRow, OrderStore
 from oms_project.kernel.words import Topic
 from orders import replay
+from orders.adapters import stream
 from orders.bench import verify
 from orders.domain import events
 
@@ -93,13 +94,12 @@ def _orders(store: OrderStore, account_id: str) -> list[OrderRow]:
 
 def _fills(store: OrderStore, account_id: str) -> list[FillRow]:
     found: list[FillRow] = []
-    before: tuple[int, str, int] | None = None
-    while True:
-        page = store.fills((account_id,), before=before, limit=PAGE)
-        found += page
-        if len(page) < PAGE:
-            return found
-        before = (page[-1].at_ns, page[-1].account_id, page[-1].seq)
+    before: int | None = stream.SEQ_MAX
+    while before is not None:
+        page = stream.fills_of_account(store, account_id, before=before, limit=PAGE)
+        found += page.rows
+        before = page.before
+    return found
 
 
 def _stream(store: OrderStore, account_id: str) -> list[Stretch]:

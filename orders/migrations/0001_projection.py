@@ -6,7 +6,6 @@ from django.db import migrations, models
 SORTED = {
     "orders_order": ("order_id", "client_order_id"),
     "orders_step": ("order_id",),
-    "orders_fill": ("order_id",),
     "orders_position": ("account_id", "symbol"),
     "orders_balance": ("account_id", "asset"),
 }
@@ -173,27 +172,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('account_id', 'endpoint', 'key'), name='one_claim')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Fill',
-            fields=[
-                ('pk', models.CompositePrimaryKey('account', 'at_ns', 'seq', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('account', models.IntegerField()),
-                ('at_ns', models.BigIntegerField()),
-                ('seq', models.BigIntegerField()),
-                ('order_id', models.TextField()),
-                ('trade_id', models.TextField()),
-                ('venue', models.IntegerField()),
-                ('symbol', models.IntegerField()),
-                ('side', models.TextField()),
-                ('lots', models.BigIntegerField()),
-                ('ticks', models.BigIntegerField()),
-                ('fee', models.BigIntegerField()),
-                ('liquidity', models.TextField()),
-            ],
-            options={
-                'indexes': [models.Index(fields=['order_id'], name='fill_of_order')],
             },
         ),
         migrations.CreateModel(

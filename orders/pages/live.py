@@ -97,10 +97,11 @@ class LiveDesk:
 
     def order_fills(self, request: HttpRequest, order_id: str) -> Sequence[Value]:
         roles = tuple(self._roles(request))
-        return wiring.read_side().fills(roles, order_id=str(order_id), limit=FILLS_MAX)["fills"]
+        found = wiring.read_side().order_fills(str(order_id), roles, limit=FILLS_MAX)
+        return found["fills"] if found else []
 
     def fills(self, account_id: str) -> Sequence[Value]:
-        return wiring.read_side().fills((account_id,), limit=FILLS_MAX)["fills"]
+        return wiring.read_side().fills(account_id, limit=FILLS_MAX)["fills"]
 
     def positions(self, account_id: str) -> Sequence[Value]:
         return wiring.read_side().positions(account_id)

@@ -26,8 +26,6 @@ class FillPlace(msgspec.Struct, array_like=True, tag="f"):
     """Behind this fill, newest first."""
 
     filters: int
-    at_ns: int
-    account_id: str
     seq: int
 
 
@@ -54,7 +52,6 @@ def read(text: str, kind: type[T], filters: int) -> T:
         place: Any = msgspec.msgpack.decode(raw, type=kind)
     except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
         raise ValueError("not a cursor of this list") from error
-    numbers = (getattr(place, "at_ns", 0), getattr(place, "seq", 0))
-    if place.filters != filters or not all(0 <= number < 2**63 for number in numbers):
+    if place.filters != filters or not 0 <= getattr(place, "seq", 0) < 2**63:
         raise ValueError("a cursor of a list with other filters")
     return place  # type: ignore[no-any-return]

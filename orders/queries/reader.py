@@ -12,10 +12,11 @@ import msgspec
 from marketdata import wiring as market
 from marketdata.domain.instrument import Instrument, Units
 from oms_project.access import accounts as accounts_table
-from oms_project.kernel import wire
 from oms_project.kernel.errors import TransportError
-from oms_project.kernel.ports import Chunk, FillRow, OrderQuery, OrderRow, OrderStore
+from oms_project.kernel.ports import FillRow, OrderQuery, OrderRow, OrderStore
 from oms_project.kernel.words import OPEN, Role, Status
+from orders.adapters import stream
+from orders.adapters.stream import FillPage, Story, open_chunk
 from orders.domain import events as e
 from orders.queries import cursors, shapes
 from orders.queries.shapes import Value
@@ -27,24 +28,6 @@ SNAPSHOT_FILLS: Final = 50
 SNAPSHOT_TRIES: Final = 3
 
 Pending = Callable[[str, Sequence[str]], OrderRow | None]
-
-
-class Story(msgspec.Struct, frozen=True):
-    """One chunk, decoded: its events stand at first_seq, first_seq + 1, …"""
-
-    batch: e.EventBatch
-    first_seq: int
-    last_seq: int
-
-
-def open_chunk(chunk: Chunk) -> Story:
-    """Return the events of a stored chunk.
-
-    Raises:
-        BadRecordError: what is stored is not what the engine wrote.
-    """
-    envelope = wire.open_envelope(chunk.body, e.SCHEMA)
-    return Story(wire.read_body(e.decoder, envelope), chunk.first_seq, chunk.last_seq)
 
 
 class Queries:
@@ -99,7 +82,7 @@ class Queries:
         if row is None:
             return None
         found: list[tuple[int, Value]] = []
-        for seq in self._places(row, from_seq, limit + 1):
+        for seq in stream.places(self.store, row, from_seq, limit + 1):
             if len(found) > limit:
                 break
             if found and seq <= found[-1][0]:
@@ -110,42 +93,36 @@ class Queries:
         shown = [value for _, value in found[:limit]]
         return {"order_id": order_id, "events": shown, "next_seq": following}
 
-    def _places(self, row: OrderRow, from_seq: int, limit: int) -> list[int]:
-        """Return one seq in each chunk with events of the order from *from_seq* on, in order."""
-        known = {row.first_seq, row.end_seq, row.last_seq}
-        steps = self.store.steps(row.account_id, row.order_id, from_seq, limit)
-        return sorted({*(seq for seq in known if seq and seq >= from_seq), *steps})
-
     # -------------------------------------------------------------- fills
     def fills(
-        self,
-        account_ids: Sequence[str],
-        *,
-        symbol: str | None = None,
-        order_id: str | None = None,
-        cursor: str = "",
-        limit: int = 100,
+        self, account_id: str, *, symbol: str | None = None, cursor: str = "", limit: int = 100
     ) -> Value:
-        """Return one page of fills, newest first, as `orders` does.
+        """Return one page of the account's fills, newest first, as `orders` does.
 
         Raises:
             ValueError: a cursor of another list.
         """
-        mark = cursors.filters_of(tuple(account_ids), symbol, order_id)
-        before = None
-        if cursor:
-            place = cursors.read(cursor, cursors.FillPlace, mark)
-            before = (place.at_ns, place.account_id, place.seq)
-        rows = self.store.fills(
-            account_ids, symbol=symbol, order_id=order_id, before=before, limit=limit + 1
+        mark = cursors.filters_of(account_id, symbol)
+        before = _before(cursor, mark)
+        page = stream.fills_of_account(
+            self.store, account_id, symbol=symbol, before=before, limit=limit
         )
-        shown, more = rows[:limit], len(rows) > limit
-        last = shown[-1] if more else None
-        following = cursors.FillPlace(mark, last.at_ns, last.account_id, last.seq) if last else None
-        return {
-            "fills": [_fill(row) for row in shown],
-            "next_cursor": cursors.write(following) if following else None,
-        }
+        return _fill_page(page, mark)
+
+    def order_fills(
+        self, order_id: str, account_ids: Sequence[str], *, cursor: str = "", limit: int = 100
+    ) -> Value | None:
+        """Return one page of the order's fills likewise, None if it is not one of these accounts'.
+
+        Raises:
+            ValueError: a cursor of another list.
+        """
+        row = self.order_row(order_id, account_ids)
+        if row is None:
+            return None
+        mark = cursors.filters_of(order_id)
+        before = _before(cursor, mark)
+        return _fill_page(stream.fills_of_order(self.store, row, before=before, limit=limit), mark)
 
     # -------------------------------------------------------------- accounts
     def accounts(self, roles: Mapping[str, Role]) -> list[Value]:
@@ -204,7 +181,7 @@ class Queries:
                 "orders_truncated": len(rows) > SNAPSHOT_ORDERS_MAX,
                 "positions": self.positions(account_id),
                 "balances": self.balances(account_id),
-                "fills": self.fills((account_id,), limit=SNAPSHOT_FILLS)["fills"],
+                "fills": self.fills(account_id, limit=SNAPSHOT_FILLS)["fills"],
             }
             after = self.store.last_seq(account_id)
             if after == seq:
@@ -213,6 +190,18 @@ class Queries:
         else:
             seq = before  # never quiet: begin with the events of the last look
         return seq, value, rows[:SNAPSHOT_ORDERS_MAX]
+
+
+def _before(cursor: str, mark: int) -> int:
+    return cursors.read(cursor, cursors.FillPlace, mark).seq if cursor else stream.SEQ_MAX
+
+
+def _fill_page(page: FillPage, mark: int) -> Value:
+    following = None if page.before is None else cursors.FillPlace(mark, page.before)
+    return {
+        "fills": [_fill(row) for row in page.rows],
+        "next_cursor": cursors.write(following) if following else None,
+    }
 
 
 def _own_events(story: Story, order_id: str, from_seq: int) -> list[tuple[int, Value]]:

@@ -88,7 +88,7 @@ class AccountFillsView(APIView):
         _role(request, account_id)
         try:
             found = wiring.read_side().fills(
-                (account_id,),
+                account_id,
                 symbol=parameters.symbol,
                 cursor=parameters.cursor,
                 limit=parameters.limit,

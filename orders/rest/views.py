@@ -91,18 +91,17 @@ class OrderFillsView(APIView):
     def get(self, request: Request, order_id: str) -> Response:
         parameters = Parameters(request, ("cursor", "limit"))
         reader = wiring.read_side()
-        row = reader.order_row(filters.an_order_id(order_id), tuple(request.user.roles))
-        if row is None:
-            raise ProblemError(NOT_FOUND)
         try:
-            found = reader.fills(
-                (row.account_id,),
-                order_id=order_id,
+            found = reader.order_fills(
+                filters.an_order_id(order_id),
+                tuple(request.user.roles),
                 cursor=parameters.cursor,
                 limit=parameters.limit,
             )
         except ValueError as error:
             raise invalid_query("cursor", str(error)) from error
+        if found is None:
+            raise ProblemError(NOT_FOUND)
         return Response(found)
 
 

@@ -7,7 +7,7 @@ from orders.tests.product import ACCOUNT, Product
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
 TABLES = (
-    models.Order, models.Fill, models.Position, models.Balance, models.Chunk, models.Progress,
+    models.Name, models.Order, models.Step, models.Position, models.Balance, models.Chunk, models.Progress,
     models.Owner, models.Snapshot,
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from oms_project.kernel.errors import (
 )
 from oms_project.kernel.words import AccountState, Status, Topic
 from oms_project.tests.examples import examples
+from orders.adapters import stream
 from orders.adapters.memory_store import MemoryStore
 from orders.domain import commands as c
 from orders.domain import events as e
@@ -41,13 +42,12 @@ class Shown:
 
     def rows(self) -> tuple[object, ...]:
         """Return all that is stored, to be compared."""
-        streams = (*ACCOUNTS, "~0")
         return (
             self.store.find(EVERYTHING),
-            self.store.fills(ACCOUNTS, limit=10_000),
+            [stream.fills_of_account(self.store, one, limit=10_000) for one in ACCOUNTS],
             self.store.positions(ACCOUNTS),
             self.store.balances(ACCOUNTS),
-            [self.store.chunks(stream, 0, 10_000) for stream in streams],
+            [self.store.chunks(one, 0, 10_000) for one in (*ACCOUNTS, "~0")],
             self.reference.accounts,
             self.reference.instruments,
             self.store.progress(0),
@@ -137,7 +137,7 @@ def _same(shown: Shown, engine: Engine) -> None:
         moves = _moves(shown.store, row)
         assert [version for version, _ in moves] == list(range(1, row.version + 1))
         assert (row.first_seq, row.last_seq) == (moves[0][1], moves[-1][1])
-        fills = shown.store.fills([order.account_id], order_id=order_id, limit=1_000)
+        fills = stream.fills_of_order(shown.store, row, limit=1_000).rows
         assert sorted((f.trade_id, (f.lots, f.ticks)) for f in fills) == sorted(order.fills.items())
         assert sum(fill.fee for fill in fills) == order.fee
     for account_id in ACCOUNTS:
@@ -294,7 +294,7 @@ def test_an_order_denied_and_one_filled_as_they_are_read() -> None:
     assert (refused.rejected_by, refused.reason) == ("venue", "why")
     assert (filled.rejected_by, filled.reason, filled.actor) == ("", "", "ann")
     assert filled.created_ns < filled.updated_ns <= rig.clock.now_ns()
-    (last, first) = shown.store.fills([ACCOUNT], order_id=order_id_of(1))
+    (last, first) = stream.fills_of_order(shown.store, filled).rows
     assert (first.lots, last.lots, first.liquidity) == (4, 6, "taker")
 
 

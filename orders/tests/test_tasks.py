@@ -18,7 +18,7 @@ from oms_project.kernel.words import Topic
 from orders import integrity, tasks, upkeep, wiring
 from orders.domain.book import Book, State, state_hash
 from orders.domain.events import BalanceChanged
-from orders.models import Balance, Fill
+from orders.models import Balance, Position
 from orders.tests.world import World, fill, routed
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
@@ -51,7 +51,7 @@ def keep_snapshot(offset: int, event_command: int) -> None:
 
 
 def project(next_offset: int, last_command: int) -> None:
-    wiring.store().apply(Changes(0, next_offset, last_command, [], [], [], [], [], [], []))
+    wiring.store().apply(Changes(0, next_offset, last_command, [], [], [], [], [], []))
 
 
 def with_env(monkeypatch: Any, **changes: Any) -> None:
@@ -206,7 +206,7 @@ def test_damage_of_an_untouched_account_is_found() -> None:
     [
         (lambda: Balance.objects.filter(asset="USD").update(external=7), "sums to"),
         (lambda: Balance.objects.filter(asset="USD").update(locked=-1, free=1), "below zero"),
-        (lambda: Fill.objects.all().update(lots=3), "its fills"),
+        (lambda: Position.objects.update(net_lots=3), "its fills"),
         (lambda: Balance.objects.filter(asset="BTC").delete(), "venue 0 units"),
     ],
 )

@@ -134,7 +134,7 @@ class Stream:
         one = msgspec.structs.replace(batch, events=[event], first_seq=seq)
         self._fold.add(one, b"")
         self._fold.chunks.clear()
-        self._fold.fills.clear()
+        self._fold.steps.clear()
         row = rows[order_id]
         self._remember(row)
         return row

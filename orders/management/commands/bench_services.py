@@ -134,7 +134,7 @@ def _documents(url: str, clock: SystemClock, seconds: int) -> Iterator[dict[str,
         store.apply(_changes(10**9 + number, [], changed))
         return size
 
-    yield _timed(clock, seconds, fresh, f"orders stored with a fill each, steps of {size}")
+    yield _timed(clock, seconds, fresh, f"orders stored, steps of {size}")
     yield _timed(clock, seconds, updated, f"orders updated, steps of {size}")
     store.close()
 
@@ -142,15 +142,8 @@ def _documents(url: str, clock: SystemClock, seconds: int) -> Iterator[dict[str,
 def _changes(
     number: int, orders: list[rows.OrderRow], updates: list[rows.OrderUpdate]
 ) -> rows.Changes:
-    fills = [
-        rows.FillRow(
-            ACCOUNT, row.last_seq, row.order_id, row.order_id, "sim", "BTC-USD", Side.BUY, 1, 1, 0,
-            "taker", row.created_ns,
-        )
-        for row in orders
-    ]  # fmt: skip
     chunk = rows.Chunk(ACCOUNT, number * 1000 + 1, number * 1000 + 1000, 0, number, bytes(20_000))
-    return rows.Changes(0, number + 1, number, orders, updates, [], fills, [], [], [chunk])
+    return rows.Changes(0, number + 1, number, orders, updates, [], [], [], [chunk])
 
 
 def _order(number: int) -> rows.OrderRow:

@@ -14,7 +14,7 @@ from oms_project.kernel.errors import TransportError
 from oms_project.kernel.words import OPEN, Side, Status
 from orders.adapters import sql_lists
 from orders.adapters.sql_store import SqlStore
-from orders.tests.contracts.rows import ACCOUNT, AT_NS, OTHER, a_fill, an_order, changes, order_id
+from orders.tests.contracts.rows import ACCOUNT, AT_NS, OTHER, an_order, changes, order_id
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
@@ -42,7 +42,7 @@ def store() -> SqlStore:
         )
         for number in range(1, 301)
     ]  # fmt: skip
-    store.apply(changes(1, orders=orders, fills=[a_fill(seq) for seq in range(1, 50)]))
+    store.apply(changes(1, orders=orders))
     return store
 
 
@@ -65,13 +65,6 @@ def test_every_list_goes_by_an_index(store: SqlStore, asked: dict) -> None:
         assert not step.startswith("SCAN"), step
         if "client_order_id" not in asked:
             assert "TEMP B-TREE" not in step, step
-
-
-@pytest.mark.parametrize("asked", [{}, {"symbol": "BTC-USD"}, {"order_id": order_id(1)}])
-def test_fills_go_by_an_index(store: SqlStore, asked: dict) -> None:
-    with CaptureQueriesContext(connections["store"]) as captured:
-        store.fills((ACCOUNT, OTHER), before=(AT_NS + 40, ACCOUNT, 40), **asked)
-    assert not [step for step in plans(captured) if step.startswith("SCAN")]
 
 
 @pytest.mark.parametrize("asked", ASKED)

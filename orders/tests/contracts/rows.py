@@ -51,15 +51,6 @@ def a_step(seq: int = 101, **changes: object) -> p.StepRow:
     return p.StepRow(**{**values, **changes})
 
 
-def a_fill(seq: int = 101, **changes: object) -> p.FillRow:
-    values: dict = {
-        "account_id": ACCOUNT, "seq": seq, "order_id": order_id(1), "trade_id": f"t{seq}",
-        "venue": "sim", "symbol": "BTC-USD", "side": "buy", "lots": 4, "ticks": 2_000_000,
-        "fee": 12, "liquidity": "taker", "at_ns": AT_NS + seq,
-    }  # fmt: skip
-    return p.FillRow(**{**values, **changes})
-
-
 def a_position(seq: int = 101, **changes: object) -> p.PositionRow:
     values: dict = {
         "account_id": ACCOUNT, "symbol": "BTC-USD", "net_lots": -4, "cost": -8_000_000,
@@ -87,6 +78,6 @@ def a_chunk(offset: int, first_seq: int, last_seq: int, **changes: object) -> p.
 def changes(next_offset: int = 1, **rows: object) -> p.Changes:
     values: dict = {
         "partition": 0, "next_offset": next_offset, "last_command": next_offset * 10,
-        "orders": [], "updates": [], "steps": [], "fills": [], "positions": [], "balances": [], "chunks": [],
+        "orders": [], "updates": [], "steps": [], "positions": [], "balances": [], "chunks": [],
     }  # fmt: skip
     return p.Changes(**{**values, **rows})

@@ -10,7 +10,6 @@ from orders.tests.contracts.rows import (
     OTHER,
     a_balance,
     a_chunk,
-    a_fill,
     a_position,
     a_step,
     an_order,
@@ -28,7 +27,6 @@ def everything() -> p.Changes:
         orders=[an_order(1), an_order(2, account_id=OTHER)],
         updates=[an_update(1)],
         steps=[a_step(101), a_step(102)],
-        fills=[a_fill(101)],
         positions=[a_position(101)],
         balances=[a_balance(101)],
         chunks=[a_chunk(7, 1, 1), a_chunk(8, 101, 103)],
@@ -40,7 +38,6 @@ def seen(store: p.OrderStore) -> tuple[object, ...]:
     both = (ACCOUNT, OTHER)
     return (
         store.find(p.OrderQuery(account_ids=both)),
-        store.fills(both),
         store.positions(both),
         store.balances(both),
         store.chunks(ACCOUNT, 0, 100),
@@ -52,7 +49,7 @@ def seen(store: p.OrderStore) -> tuple[object, ...]:
 
 def test_an_empty_store(store: p.OrderStore) -> None:
     """Nothing is there, and asking is no error."""
-    assert seen(store) == ([], [], [], [], [], [], [], p.Progress(0, 0, -1))
+    assert seen(store) == ([], [], [], [], [], [], p.Progress(0, 0, -1))
     assert store.get(order_id(1), [ACCOUNT]) is None
     assert store.last_seq(ACCOUNT) == 0
     assert store.load_snapshot(0) is None
@@ -68,7 +65,6 @@ def test_what_is_applied_is_read_back(case: StoreCase, store: p.OrderStore) -> N
     )  # fmt: skip
     assert seen(case.open()) == (
         [an_order(2, account_id=OTHER), order],
-        [a_fill(101)],
         [a_position(101)],
         [a_balance(101)],
         [a_chunk(7, 1, 1), a_chunk(8, 101, 103)],
@@ -191,6 +187,21 @@ def test_chunks_go_on_from_a_seq(store: p.OrderStore) -> None:
     assert store.chunks(ACCOUNT, 10, 10) == []
     assert store.last_seq(ACCOUNT) == 9
     assert store.last_seq(OTHER) == 2
+
+
+def test_chunks_go_back_from_a_seq(store: p.OrderStore) -> None:
+    """The chunk that holds the seq before it comes first, then the older ones."""
+    chunks = [a_chunk(1, 1, 3), a_chunk(2, 4, 4), a_chunk(5, 5, 9)]
+    store.apply(changes(1, chunks=[*chunks, a_chunk(3, 1, 2, stream=OTHER)]))
+    newest = chunks[::-1]
+    assert store.chunks_before(ACCOUNT, 2**63 - 1, 10) == newest
+    assert store.chunks_before(ACCOUNT, 10, 2) == newest[:2]
+    assert store.chunks_before(ACCOUNT, 8, 10) == newest
+    assert store.chunks_before(ACCOUNT, 9, 1) == newest[:1]
+    assert store.chunks_before(ACCOUNT, 5, 10) == newest[1:]
+    assert store.chunks_before(ACCOUNT, 2, 10) == newest[2:]
+    assert store.chunks_before(ACCOUNT, 1, 10) == []
+    assert store.chunks_before("nobody", 5, 10) == []
 
 
 def test_chunks_holding_seqs(store: p.OrderStore) -> None:

@@ -9,7 +9,6 @@ from orders.tests.contracts.rows import (
     ACCOUNT,
     AT_NS,
     OTHER,
-    a_fill,
     an_order,
     changes,
     order_id,
@@ -133,41 +132,3 @@ def test_client_order_ids_come_in_pages(store: p.OrderStore) -> None:
     assert store.client_order_ids(ACCOUNT, "", 3) == ["a", "b", "c"]
     assert store.client_order_ids(ACCOUNT, "c", 3) == ["d"]
     assert store.client_order_ids(ACCOUNT, "d", 3) == []
-
-
-def test_fills_are_paged_newest_first(store: p.OrderStore) -> None:
-    """Over several accounts, by symbol, by order; *before* is exclusive."""
-    fills = [
-        a_fill(101),
-        a_fill(102, symbol="ETH-USD", order_id=order_id(2)),
-        a_fill(103),
-        a_fill(102, account_id=OTHER),
-    ]
-    store.apply(changes(1, fills=fills))
-    both = (ACCOUNT, OTHER)
-    place = [(fill.account_id, fill.seq) for fill in store.fills(both)]
-    assert place == [(ACCOUNT, 103), (OTHER, 102), (ACCOUNT, 102), (ACCOUNT, 101)]
-    assert store.fills(both, limit=1) == [fills[2]]
-    assert store.fills(both, before=(AT_NS + 102, OTHER, 102)) == [fills[1], fills[0]]
-    assert store.fills([ACCOUNT], symbol="ETH-USD") == [fills[1]]
-    assert store.fills([ACCOUNT], order_id=order_id(1)) == [fills[2], fills[0]]
-    assert store.fills([OTHER], order_id=order_id(1), symbol="ETH-USD") == []
-    assert store.fills([]) == []
-
-
-@pytest.mark.parametrize("page", [1, 2, 3, 7])
-def test_no_fill_is_lost_between_pages(store: p.OrderStore, page: int) -> None:
-    """Also where time went back: the engine moved to a host that is behind, a clock was set."""
-    times = {1: 50, 2: 10, 3: 40, 4: 40, 5: 20, 6: 60, 7: 5}
-    fills = [a_fill(seq, at_ns=AT_NS + at) for seq, at in times.items()]
-    fills += [a_fill(seq, account_id=OTHER, at_ns=AT_NS + at) for seq, at in ((1, 40), (2, 39))]
-    store.apply(changes(1, fills=fills))
-    seen: list[tuple[int, str, int]] = []
-    while True:
-        before = seen[-1] if seen else None
-        found = store.fills((ACCOUNT, OTHER), before=before, limit=page)
-        if not found:
-            break
-        seen += [(fill.at_ns, fill.account_id, fill.seq) for fill in found]
-    every = [(fill.at_ns, fill.account_id, fill.seq) for fill in fills]
-    assert seen == sorted(every, reverse=True)

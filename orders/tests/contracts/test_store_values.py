@@ -7,7 +7,6 @@ from oms_project.kernel.errors import PoisonError
 from orders.tests.contracts.rows import (
     ACCOUNT,
     a_balance,
-    a_fill,
     a_position,
     an_order,
     an_update,
@@ -23,11 +22,9 @@ TEXTS = [LONG, "'\"; DROP TABLE orders_order; --", "żółć 漢字 \U0001f680",
 def test_a_text_is_kept_as_it_was_told(store: p.OrderStore, text: str) -> None:
     """Whatever its length and letters: the log has it already, so there must be a place for it."""
     order = an_order(1, client_order_id=text, reason=text, actor=f"user:7:{text}")
-    fill = a_fill(trade_id=text, venue=text)
-    store.apply(changes(1, orders=[order], fills=[fill]))
+    store.apply(changes(1, orders=[order]))
     assert store.get(order_id(1), [ACCOUNT]) == order
     assert store.find(p.OrderQuery(account_ids=(ACCOUNT,), client_order_id=text)) == [order]
-    assert store.fills([ACCOUNT]) == [fill]
 
 
 def test_a_nul_in_a_text_stops_nothing(store: p.OrderStore) -> None:
@@ -43,24 +40,21 @@ def test_a_nul_in_a_text_stops_nothing(store: p.OrderStore) -> None:
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**53 + 1])
 def test_a_number_of_64_bits_is_kept(store: p.OrderStore, number: int) -> None:
     order = an_order(1, cost=number, fee=number, created_ns=number, updated_ns=number)
-    fill, position = a_fill(lots=number, ticks=number), a_position(cost=number)
+    position = a_position(cost=number)
     balance = a_balance(free=number, external=-1 - number)
-    step = changes(1, orders=[order], fills=[fill], positions=[position], balances=[balance])
+    step = changes(1, orders=[order], positions=[position], balances=[balance])
     store.apply(step)
     assert store.get(order_id(1), [ACCOUNT]) == order
-    assert store.fills([ACCOUNT]) == [fill]
     assert (store.positions([ACCOUNT]), store.balances([ACCOUNT])) == ([position], [balance])
 
 
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**64, 10**30])
-@pytest.mark.parametrize(
-    "row", [{"orders": [1]}, {"updates": [1]}, {"fills": [1]}, {"balances": [1]}]
-)
+@pytest.mark.parametrize("row", [{"orders": [1]}, {"updates": [1]}, {"balances": [1]}])
 def test_a_number_beyond_64_bits_is_poison(store: p.OrderStore, number: int, row: dict) -> None:
     """Not a broken wire, which would be waited out for ever; the next step finds it all right."""
     bad = {
         "orders": [an_order(2, cost=number)], "updates": [an_update(1, cost=number)],
-        "fills": [a_fill(fee=number)], "balances": [a_balance(free=number)],
+        "balances": [a_balance(free=number)],
     }  # fmt: skip
     store.apply(changes(1, orders=[an_order(1)]))
     with pytest.raises(PoisonError):
