@@ -12,7 +12,20 @@ export class Receipt {
     this.store = store;
     this.place = $("#receipt");
     this.link = $("#receipt-link");
+    this.waiting = false;
+    this.settled = () => {};
     store.on(["orders", "history"], () => this.show());
+  }
+
+  /** An order is on its way: the stream may know it before its answer is here. */
+  expect() {
+    this.waiting = true;
+  }
+
+  /** The answer is here, whichever: what the stream told meanwhile can be told on. */
+  settle() {
+    this.waiting = false;
+    this.settled();
   }
 
   /** Follow the order that was just sent. */

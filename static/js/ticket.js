@@ -302,6 +302,7 @@ export class Ticket {
     if (draft.type === "market") delete body.price;
     const key = this.key;
     this.busy(true);
+    this.receipt.expect();
     try {
       const answer = await post("/api/orders", body, key);
       if (key === this.key) {
@@ -314,6 +315,7 @@ export class Ticket {
       if (!(problem instanceof Problem)) throw problem;
       this.refused(problem);
     } finally {
+      this.receipt.settle();
       this.busy(false);
     }
   }

@@ -21,7 +21,9 @@ export class Toasts {
     this.more = $("#toasts-more");
     this.byKey = new Map();
     this.hidden = 0;
-    this.more.addEventListener("click", () => this.openCentre());
+    this.early = [];
+    receipt.settled = () => this.early.splice(0).forEach(([event, order]) => this.event(event, order));
+    this.more.addEventListener("click", (event) => this.openCentre(event));
   }
 
   /** Show or update a toast. kind: info, good, bad; bad ones stay longer. */
@@ -82,7 +84,8 @@ export class Toasts {
     setText(this.more, `+${this.hidden} more`);
   }
 
-  openCentre() {
+  openCentre(event) {
+    event.stopPropagation(); // a click outside of a menu closes it
     $("#bell").open = true;
     for (const [key, box] of [...this.byKey]) this.drop(key, box);
   }
@@ -93,6 +96,10 @@ export class Toasts {
 
   /** Tell about one event of an own order. */
   event(event, order) {
+    if (this.receipt.waiting) {
+      this.early.push([event, order]); // perhaps it is the ticket's own: its answer will say
+      return;
+    }
     const told = TELL[event.type]?.(event, order, this.store);
     if (!told) return;
     const whole = { ...told, href: orderPage(event.order_id), at: event.at };

@@ -1,13 +1,11 @@
 """What a trader does on the page, and what the desk around them does: shared by the browser tests."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from playwright.sync_api import Page
 
 THIN = "\u202f"
-Turn = Callable[..., None]
 
 
 def draft(page: Page, *, side: str, kind: str, quantity: str, price: str = "") -> None:

@@ -1,14 +1,17 @@
 """Chromium and the mock server, one of each a module; what a page complains about fails its test."""
 
 import contextlib
+import json
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -31,6 +34,7 @@ window.violations = [];
 addEventListener("securitypolicyviolation",
   (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
+Turn = Callable[..., None]
 NOTE_STATES = """
 () => {
   const badge = document.querySelector("#connection");
@@ -154,3 +158,26 @@ def _heard(watched: Watched, kind: str, text: str) -> None:
     # Chromium reports every answer from 400 on; the tests that provoke one look at it themselves.
     if kind in {"error", "warning"} and not text.startswith("Failed to load resource"):
         watched.complaints.append(f"{kind}: {text}")
+
+
+@pytest.fixture
+def turn(mock_server: str) -> Iterator[Turn]:
+    """What the risk desk does meanwhile: turn(state="HALTED"), turn(symbol=…, state=…), turn(max_order_value=…)."""
+    symbols: set[str] = set()
+
+    def tell(**asked: Any) -> None:
+        request = Request(f"{mock_server}/turn/", json.dumps(asked).encode(), method="POST")
+        with urlopen(request) as answer:
+            assert answer.status == 200
+
+    def turned(*, state: str = "ACTIVE", symbol: str = "", **more: Any) -> None:
+        if symbol:
+            symbols.add(symbol)
+            tell(symbol=symbol, state=state, **more)
+        else:
+            tell(state=state, limits={"max_order_value": None, **more})
+
+    yield turned
+    turned()
+    for symbol in symbols:
+        turned(symbol=symbol, state="TRADING", since=None)

@@ -63,8 +63,10 @@ class MemoryDesk:
             self.state, self.limits = state, limits
             self._tell(None, "AccountChanged", name="Main desk", state=state, limits=limits)
 
-    def set_symbol(self, symbol: str, state: str) -> None:
-        self.symbols[symbol].state = state
+    def set_symbol(self, symbol: str, state: str, **more: Any) -> None:
+        """Change a symbol: its state, since when its figures are, whether its prices are stale."""
+        found = self.symbols[symbol]
+        found.state, found.told = state, found.told | more
 
     def instruments(self) -> list[Value]:
         return [one.instrument() for one in self.symbols.values()]

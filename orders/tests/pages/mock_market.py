@@ -37,7 +37,7 @@ class MockSymbol:
         self.seq = 1
         self.step = max(1, start // 60_000)
         self.trades: list[Value] = []
-        self.since: str | None = None
+        self.told: Value = {"since": None, "stale": False}
         self.count = 0
         self.bids: dict[int, int] = {}
         self.asks: dict[int, int] = {}
@@ -112,9 +112,8 @@ class MockSymbol:
             "low_24h": decimal(self.low, self.tick),
             "volume_24h": "18342.5511",
             "change_24h": decimal(change, "0.01"),
-            "stale": False,
             "state": self.state,
-            "since": self.since,
+            **self.told,
             "seq": self.seq,
             "at": iso(SystemClock.now_ns()),
         }

@@ -48,7 +48,7 @@ def turn(request: HttpRequest) -> JsonResponse:
     """For the tests: what the risk desk and the market may do to somebody's open page."""
     asked = msgspec.json.decode(request.body)
     if "symbol" in asked:
-        DESK.set_symbol(asked["symbol"], asked["state"])
+        DESK.set_symbol(**asked)
     else:
         DESK.set_account(asked["state"], {"restricted_symbols": [], **asked["limits"]})
     return JsonResponse({})
