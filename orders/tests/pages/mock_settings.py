@@ -20,6 +20,11 @@ INSTALLED_APPS = [
     "django_htmx",
     "oms_project.access.apps.AccessConfig",
 ]
-MIDDLEWARE = [name for name in MIDDLEWARE if "axes" not in name]  # noqa: F405
+OWN_SESSIONS = "oms_project.access.sessions.Middleware"  # ends sessions of a table the mock has not
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware" if name == OWN_SESSIONS else name
+    for name in MIDDLEWARE  # noqa: F405
+    if "axes" not in name
+]
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"

@@ -75,4 +75,6 @@ def test_a_refusal_by_the_engine_names_the_limit(watched: Watched, turn: Turn) -
     page.wait_for_selector("#connection[data-state=live]")
     turn(max_order_value="1000")
     page.evaluate(SEND, ["0.0602", "50000"])
-    expect(page.locator(".toast.bad", has_text="Order rejected")).to_contain_text("at most 1\u202f000 USD")
+    expect(page.locator(".toast.bad", has_text="Order rejected")).to_contain_text(
+        "at most 1\u202f000 USD"
+    )
