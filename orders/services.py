@@ -21,10 +21,12 @@ from oms_project.kernel.ports import (
     OrderRow,
     OrderStore,
     Record,
+    StoredRecord,
     Submission,
 )
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import Status, Topic
+from orders.adapters.claimed_records import record_of
 from orders.adapters.in_flight import InFlight
 from orders.domain import commands
 
@@ -148,13 +150,12 @@ class Gateway:
     def pending_order(self, order_id: str, account_ids: Sequence[str]) -> OrderRow | None:
         """Return an acknowledged order that is not projected yet, as NEW; None if there is none."""
         state = self.intake.find_by_ids_base(make.base_of(order_id))
-        if state is None or not state.done or state.claim.account_id not in account_ids:
+        if state is None or state.claim.account_id not in account_ids:
             return None
-        try:
-            records = self._log.read(Topic.COMMANDS, state.partition, state.offset, 1)
-        except GapError:  # trimmed: what it did is stored, or it was set aside
+        record = self._record_of(state)
+        if record is None:
             return None
-        envelope = wire.open_envelope(records[0].value, commands.SCHEMA)
+        envelope = wire.open_envelope(record.value, commands.SCHEMA)
         command = wire.read_body(commands.decoder, envelope)
         if not isinstance(command, commands.PlaceOrders):
             return None
@@ -163,18 +164,24 @@ class Gateway:
                 return _new_row(command.account_id, order, envelope)
         return None
 
+    def _record_of(self, state: ClaimState) -> StoredRecord | None:
+        """Return the record a claim was made for, also if nobody could note where it lies."""
+        if not state.done:
+            return record_of(self._log, state.claim)
+        try:
+            return self._log.read(Topic.COMMANDS, state.partition, state.offset, 1)[0]
+        except GapError:  # trimmed: what it did is stored, or it was set aside
+            return None
+
     def differences(self, submission: Submission, stored: ClaimState) -> list[str]:
         """Return JSON pointers to what differs from the request that used the key first.
 
         [] if that one cannot be read any more.
         """
-        if not stored.done:
+        record = self._record_of(stored)
+        if record is None:
             return []
-        try:
-            records = self._log.read(Topic.COMMANDS, stored.partition, stored.offset, 1)
-        except GapError:
-            return []
-        first, again = (_command_in(value) for value in (records[0].value, submission.record.value))
+        first, again = (_command_in(value) for value in (record.value, submission.record.value))
         if isinstance(first, commands.PlaceOrders) and isinstance(again, commands.PlaceOrders):
             alone = submission.claim.endpoint == "orders"
             return _differing_orders(first, again, alone=alone)

@@ -95,7 +95,7 @@ class SqlIdempotencyStore:
             cursor.execute(
                 "DELETE FROM orders_claim WHERE ids_base IN (SELECT ids_base FROM orders_claim "
                 # ids_base starts with the time, in hex: the unique index serves as the one by age.
-                "WHERE ids_base < %s AND at_ms < %s AND done ORDER BY ids_base LIMIT %s)",
+                "WHERE ids_base < %s AND at_ms < %s ORDER BY ids_base LIMIT %s)",
                 (_time_prefix(before_ms), before_ms, limit),
             )
             return int(cursor.rowcount)

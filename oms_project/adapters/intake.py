@@ -2,9 +2,11 @@
 
 Order of things (design: claim → append → done), and what a crash between two of them leaves:
 - before the claim: nothing; the client's retry is the first.
-- claim, no record: in flight; nobody was answered. A retry after REDRIVE_AFTER_MS appends the
-  record with the claim's own ids.
-- record, claim not done: the same; the second record has the same ids and the engine refuses it.
+- claim, no record: in flight; nobody was answered. A retry appends the record with the claim's own
+  ids, once this door has seen the claim in flight for REDRIVE_AFTER_MS. By the door's own watch, for
+  the claim's time is of another door's clock; a claim as old as ABANDONED_MS is nobody's any more.
+- record, claim not done: the same; the second record has the same id and the engine refuses it.
+- record, and the claim cannot be marked done: the answer stands, the mark is owed and made up for.
 """
 
 import asyncio
@@ -33,6 +35,9 @@ from oms_project.kernel.ports import (
 from oms_project.kernel.words import Topic
 
 REDRIVE_AFTER_MS: Final = 5_000
+ABANDONED_MS: Final = 120_000
+OWED_EVERY_S: Final = 0.5
+SEEN_MAX: Final = 20_000
 SUBMISSIONS_MAX: Final = 256
 QUEUE_MAX: Final = 10_000
 
@@ -55,8 +60,12 @@ class ClaimedIntake:
         self._log = log
         self._clock = clock
         self._topic = topic
+        self._seen: dict[str, int] = {}  # ids_base of what is in flight -> since when, our watch
+        self._owed: dict[str, tuple[Claim, int, int]] = {}
+        self._owing = threading.Lock()
+        self._payer: threading.Thread | None = None
+        self._ended = threading.Event()
         self.find = claims.find
-        self.find_by_ids_base = claims.find_by_ids_base
         self.settle = claims.settle
         self.forget = claims.forget
 
@@ -77,26 +86,31 @@ class ClaimedIntake:
         self, submissions: Sequence[Submission], states: Sequence[ClaimState]
     ) -> dict[int, Record]:
         """Return the records to write, by index: of fresh claims, and of those left behind."""
-        left_before_ms = self._clock.now_ns() // NS_PER_MS - REDRIVE_AFTER_MS
         records: dict[int, Record] = {}
         driven: set[str] = set()
         for index, (submission, state) in enumerate(zip(submissions, states, strict=True)):
             if state.fresh:
                 records[index] = submission.record
-            elif self._left_behind(submission.claim, state, left_before_ms):
+            elif self._left_behind(submission.claim, state):
                 record = submission.again(state.claim)
                 if record is not None and state.claim.ids_base not in driven:
                     driven.add(state.claim.ids_base)
                     records[index] = record
         return records
 
-    @staticmethod
-    def _left_behind(claim: Claim, state: ClaimState, left_before_ms: int) -> bool:
-        return (
-            not state.done
-            and state.claim.at_ms < left_before_ms
-            and state.claim.fingerprint == claim.fingerprint
-        )
+    def _left_behind(self, claim: Claim, state: ClaimState) -> bool:
+        if state.done or state.claim.fingerprint != claim.fingerprint:
+            return False
+        if state.claim.at_ms < self._clock.now_ns() // NS_PER_MS - ABANDONED_MS:
+            return True
+        since_ns = self._see(state.claim)
+        return self._clock.monotonic_ns() - since_ns > REDRIVE_AFTER_MS * NS_PER_MS
+
+    def _see(self, claim: Claim) -> int:
+        """Return since when we know that *claim* is in flight."""
+        if len(self._seen) >= SEEN_MAX:
+            self._seen.clear()  # who waits is seen anew, a few seconds later
+        return self._seen.setdefault(claim.ids_base, self._clock.monotonic_ns())
 
     def _append(
         self,
@@ -110,12 +124,14 @@ class ClaimedIntake:
             # The claims stay in flight: the clients come again with the same keys.
             for index in records:
                 outcomes[index] = error
+                self._see(states[index].claim)
             return
         crash("intake.after_append")
         done = []
         for (index, record), offset in zip(records.items(), offsets, strict=True):
             state = states[index]
             done.append((state.claim, record.partition, offset))
+            self._seen.pop(state.claim.ids_base, None)
             outcomes[index] = ClaimState(
                 state.claim,
                 fresh=state.fresh,
@@ -127,10 +143,50 @@ class ClaimedIntake:
         try:
             self._claims.done(done)
         except TransportError as error:
-            # Durable in the log is durable: the answer stands. A retry will be driven again,
-            # with the same ids, and change nothing.
+            # Durable in the log is durable: the answer stands.
             _logger.warning("claims_not_marked_done", count=len(done), error=str(error))
+            self._owe(done)
         crash("intake.after_done")
+
+    def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
+        state = self._claims.find_by_ids_base(ids_base)
+        owed = self._owed.get(ids_base)
+        if state is None or state.done or owed is None:
+            return state
+        claim, partition, offset = owed
+        return ClaimState(claim, False, True, partition, offset, state.answer)
+
+    def close(self) -> None:
+        """Try once more to make up for the marks that are owed, and end."""
+        self._ended.set()
+        if self._payer is not None:
+            self._payer.join()
+
+    def _owe(self, done: Sequence[tuple[Claim, int, int]]) -> None:
+        with self._owing:
+            self._owed |= {claim[0].ids_base: claim for claim in done}
+            if self._payer is None or not self._payer.is_alive():
+                self._payer = threading.Thread(target=self._pay, name="claims-owed", daemon=True)
+                self._payer.start()
+
+    def _pay(self) -> None:
+        """Mark what is owed as done, as soon as the claims answer again."""
+        while True:
+            ended = self._ended.wait(OWED_EVERY_S)
+            owed = dict(self._owed)
+            try:
+                self._claims.done(list(owed.values()))
+            except TransportError as error:
+                _logger.warning("claims_still_not_marked", count=len(owed), error=str(error))
+            else:
+                with self._owing:
+                    for ids_base in owed:
+                        del self._owed[ids_base]
+                    if not self._owed:
+                        self._payer = None
+                        return
+            if ended:
+                return
 
 
 _Waiter = tuple[asyncio.AbstractEventLoop | None, "asyncio.Future[ClaimState] | Future[ClaimState]"]
@@ -190,6 +246,7 @@ class GroupCommit:
             thread = self._thread
         if thread is not None:
             thread.join(timeout_s)
+        self._intake.close()
 
     def _put(self, submission: Submission, waiter: _Waiter) -> None:
         if self._queue.qsize() >= self._queue_max:

@@ -283,7 +283,7 @@ class MemoryIdempotencyStore:
     def forget(self, before_ms: int, limit: int) -> int:
         self.ping()
         with self._lock:
-            old = [k for k, s in self._states.items() if s.done and s.claim.at_ms < before_ms]
+            old = [k for k, s in self._states.items() if s.claim.at_ms < before_ms]
             for key in old[:limit]:
                 del self._states[key]
         return min(len(old), limit)

@@ -17,6 +17,9 @@ READERS_MAX: Final = 8
 """Reading connections of one file in one process, however many threads ask."""
 READER_S_MAX: Final = 5.0
 
+BUSY_MS_MAX: Final = 2_000
+"""A writer that is no process of ours (sqlite3, a backup) is waited for so long: 503 within 3 s."""
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS claims (
@@ -57,7 +60,7 @@ class TopicFile:
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={'FULL' if self._synced else 'NORMAL'}")
-            connection.execute("PRAGMA busy_timeout=5000")
+            connection.execute(f"PRAGMA busy_timeout={BUSY_MS_MAX}")
             connection.execute("PRAGMA wal_autocheckpoint=4000")
         except sqlite3.Error as error:
             raise TransportError("log", str(error)) from error

@@ -240,6 +240,9 @@ class SqliteIntake:
         crash("intake.after_append")
         return list(states)
 
+    def close(self) -> None:
+        return None  # an answer is given when all of it is durable
+
     def _claim(
         self, connection: sqlite3.Connection, submissions: Sequence[Submission]
     ) -> list[ClaimState]:

@@ -175,7 +175,7 @@ class IdempotencyStore(Protocol):
         """Return the claim whose ids start with *ids_base*, or None."""
 
     def forget(self, before_ms: int, limit: int) -> int:
-        """Delete up to *limit* done claims older than *before_ms*; return how many went."""
+        """Delete up to *limit* claims older than *before_ms*; return how many went."""
 
     def ping(self) -> None:
         """Raise TransportError if the store does not answer."""
@@ -204,6 +204,9 @@ class Intake(Protocol):
 
     def forget(self, before_ms: int, limit: int) -> int:
         """As IdempotencyStore."""
+
+    def close(self) -> None:
+        """Finish what is owed behind answers that were given. Nothing is committed after this."""
 
 
 class OrderStore(Protocol):

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from oms_project.adapters import intake as module
 from oms_project.adapters.clock import NS_PER_MS, FakeClock
-from oms_project.adapters.intake import REDRIVE_AFTER_MS, ClaimedIntake, GroupCommit
+from oms_project.adapters.intake import ABANDONED_MS, REDRIVE_AFTER_MS, ClaimedIntake, GroupCommit
 from oms_project.adapters.memory import MemoryIdempotencyStore, MemoryLog
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.kernel.ids import partition_of
@@ -86,6 +87,7 @@ def test_a_claim_left_behind_is_driven_on_with_its_own_ids(
     early = door.commit(door.later(REDRIVE_AFTER_MS))
     assert isinstance(early, ClaimState)
     assert (early.fresh, early.done) == (False, False)
+    assert len(door.values()) == written
 
     late = door.commit(door.later(1))
     assert isinstance(late, ClaimState)
@@ -101,7 +103,7 @@ def test_another_body_does_not_drive_a_claim_on(door: Door) -> None:
     """The key is taken, even by a request whose record never came."""
     door.log.fails = "before"
     door.commit(a_submission(body="first"))
-    door.clock.advance_s(60)
+    door.clock.advance_s(600)
     state = door.commit(a_submission(body="other"))
     assert isinstance(state, ClaimState)
     assert (state.fresh, state.done) == (False, False)
@@ -132,17 +134,65 @@ def test_two_retries_in_one_batch_drive_once(door: Door) -> None:
     assert len(door.values()) == 1
 
 
-def test_durable_in_the_log_is_durable(door: Door) -> None:
-    """The claims could not be marked: the answer stands, a later retry changes nothing."""
+def test_durable_in_the_log_is_durable(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claims could not be marked: the answer stands, readers know it, the mark is made up for."""
+    monkeypatch.setattr(module, "OWED_EVERY_S", 0.01)
     door.claims.fails = True
-    state = door.commit(a_submission())
+    first = a_submission()
+    state = door.commit(first)
     assert isinstance(state, ClaimState)
     assert (state.fresh, state.done, state.offset) == (True, True, 0)
+    stored = door.claims.find_by_ids_base(first.claim.ids_base)
+    assert stored is not None
+    assert not stored.done
+    assert door.intake.find_by_ids_base(first.claim.ids_base) == ClaimState(
+        first.claim, False, True, state.partition, 0
+    )
     door.claims.fails = False
+
+    def marked() -> bool:
+        found = door.claims.find_by_ids_base(first.claim.ids_base)
+        return found is not None and found.done
+
+    eventually(marked)
     again = door.commit(door.later(60_000))
     assert isinstance(again, ClaimState)
-    assert again.done
-    assert len(set(door.values())) == 1
+    assert (again.fresh, again.done) == (False, True)
+    assert door.values() == [first.record.value]
+
+
+def test_a_door_that_ends_makes_up_for_its_marks(door: Door) -> None:
+    door.claims.fails = True
+    door.commit(a_submission())
+    door.claims.fails = False
+    door.intake.close()
+    found = door.claims.find_by_ids_base(a_submission().claim.ids_base)
+    assert found is not None
+    assert found.done
+
+
+@pytest.mark.parametrize("skew_ms", [-60_000, 60_000])
+def test_another_doors_clock_drives_nothing_on(door: Door, skew_ms: int) -> None:
+    """A claim that is under way at a door whose clock is a minute off is left to it, as any other."""
+    theirs = a_submission(at_ms=AT_MS + skew_ms)
+    door.claims.claim([theirs.claim])
+    state = door.commit(door.later(1_000))
+    assert isinstance(state, ClaimState)
+    assert not state.done
+    assert door.values() == []
+    late = door.commit(door.later(REDRIVE_AFTER_MS + 1))
+    assert isinstance(late, ClaimState)
+    assert (late.done, late.claim) == (True, theirs.claim)
+
+
+def test_an_abandoned_claim_is_driven_on_at_once(door: Door) -> None:
+    """Its door ended long ago; who comes for it need not come twice."""
+    theirs = a_submission(at_ms=AT_MS - ABANDONED_MS - 1)
+    door.claims.claim([theirs.claim])
+    state = door.commit(a_submission())
+    assert isinstance(state, ClaimState)
+    assert state.done
+    assert door.values() == [theirs.record.value]
 
 
 def test_claims_that_are_away_write_nothing(door: Door) -> None:
