@@ -35,7 +35,7 @@ format: setup
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: .venv/.runtime  ## the figures of docs/performance.md
+bench: setup  ## the figures of docs/performance.md
 	@$(BIN)/python manage.py bench batch --seconds 10
 	@$(BIN)/python manage.py bench single --rate 1000 --seconds 10
 	@$(BIN)/python manage.py bench single --max --seconds 10

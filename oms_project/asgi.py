@@ -20,6 +20,7 @@ from oms_project.lifespan import Lifespan, Part, running  # noqa: E402
 from oms_project.probes import HEART  # noqa: E402
 from oms_project.rest.door import limits  # noqa: E402
 from oms_project.rest.sockets import SEATS, guarded, unknown  # noqa: E402
+from oms_project.threads import releasing  # noqa: E402
 from orders import wiring  # noqa: E402
 from orders.rest import lean  # noqa: E402
 from orders.ws.routing import websocket_urlpatterns as order_sockets  # noqa: E402
@@ -49,6 +50,7 @@ async def finishing_commits() -> AsyncIterator[None]:
 sockets = URLRouter([*market_sockets, *order_sockets, unknown])
 
 PARTS: list[Part] = [
+    releasing,
     lambda: running("heart", HEART.run),
     lambda: running("seats", SEATS.watch),
     following_prices,

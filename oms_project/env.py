@@ -52,6 +52,9 @@ VARS: Mapping[str, Var] = {
     "OMS_TRUSTED_ORIGINS": Var("", _list, "https://host of each proxy name, for CSRF and sockets"),
     "OMS_SECURE_COOKIES": Var("0", _flag, "1 behind https: secure cookies, HSTS"),
     "DATABASE_URL": Var("", str, "Django's own tables; empty: SQLite in OMS_DATA_DIR"),
+    "OMS_DATABASE_POOL": Var(
+        "16", int, "PostgreSQL connections of a process at most; 0: one made for each use"
+    ),
     "LOG_URL": Var(
         "", str, "sqlite:///folder | kafka://host:port,…; empty: SQLite in OMS_DATA_DIR"
     ),
@@ -101,6 +104,7 @@ class Env:
     trusted_origins: tuple[str, ...]
     secure_cookies: bool
     database_url: str
+    database_pool: int
     log_url: str
     order_store_url: str
     redis_url: str

@@ -4,10 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
-from environ import Env as UrlEnv
 
+from oms_project import databases, log
 from oms_project import env as environment
-from oms_project import log
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = environment.load()
@@ -92,7 +91,7 @@ def _sqlite(name: str, synchronous: str) -> dict[str, object]:
         "NAME": ENV.data_dir / name,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
-            "init_command": f"{_SQLITE}{synchronous}; PRAGMA cache_size=-8192; "
+            "init_command": f"{_SQLITE}{synchronous}; PRAGMA cache_size=-4096; "
             "PRAGMA wal_autocheckpoint=16384;",
         },
         "TEST": {"NAME": ENV.data_dir / f"test_{name}"},
@@ -102,11 +101,7 @@ def _sqlite(name: str, synchronous: str) -> dict[str, object]:
 def _database() -> dict[str, object]:
     if not ENV.database_url:
         return _sqlite("django.sqlite3", "FULL")
-    config = UrlEnv.db_url_config(ENV.database_url)
-    if "postgresql" in config["ENGINE"]:
-        # Nobody waits longer for an answer; what writes much sets its own (orders/adapters).
-        config.setdefault("OPTIONS", {}).setdefault("options", "-c statement_timeout=5000")
-    return config
+    return databases.server(ENV.database_url, ENV.database_pool)
 
 
 # With DATABASE_URL the projection lives there too: one server, one backup.
@@ -219,14 +214,13 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "oms_project.rest.problem.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
-SIMPLE_JWT = {
+TOKENS = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
     "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
     "ALGORITHM": "HS256",
     "SIGNING_KEY": ENV.jwt_key or f"jwt:{SECRET_KEY}",
     "ISSUER": "crypto-oms",
     "AUDIENCE": "crypto-oms-api",
-    "UPDATE_LAST_LOGIN": False,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Crypto OMS",

@@ -32,7 +32,7 @@ def purge(**_: Any) -> None:
     now_ns = SystemClock.now_ns()
     now = utc(now_ns)
     # Nothing a family gave is good once its newest refresh token has expired.
-    life: timedelta = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+    life: timedelta = settings.TOKENS["REFRESH_TOKEN_LIFETIME"]
     ended_s = now_ns // NS_PER_S - int(life.total_seconds())
     old = now - timedelta(days=NOTES_DAYS)
     over = _budget()

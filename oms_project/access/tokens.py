@@ -29,7 +29,7 @@ GRACE_S: Final = 10
 """So long the refresh token before the current one gives the same successor again: an answer may be
 lost, and two tabs may ask at once. Later it is a copy in somebody else's hands."""
 _REQUIRED: Final = ["exp", "iat", "iss", "aud", "sub", "jti", "token_type"]
-_CONF: Final[dict[str, Any]] = settings.SIMPLE_JWT
+_CONF: Final[dict[str, Any]] = settings.TOKENS
 _KEY: Final[str] = _CONF["SIGNING_KEY"]
 _now_ns = SystemClock.now_ns
 _logger = structlog.get_logger(__name__)

@@ -43,7 +43,7 @@ def test_login_refresh_logout(ann: Any) -> None:
     assert status == 200
     assert set(pair) == {"access", "refresh", "token_type", "expires_in"}
     assert pair["token_type"] == "Bearer"
-    assert pair["expires_in"] == settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"].total_seconds()
+    assert pair["expires_in"] == settings.TOKENS["ACCESS_TOKEN_LIFETIME"].total_seconds()
     status, following = post("refresh", {"refresh": pair["refresh"]})
     assert (status, following["refresh"] != pair["refresh"]) == (200, True)
     assert principal.from_bearer(following["access"]).username == "ann"

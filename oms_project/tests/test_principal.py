@@ -23,7 +23,7 @@ from oms_project.kernel.words import Role
 
 pytestmark = pytest.mark.django_db
 User = get_user_model()
-CONF = settings.SIMPLE_JWT
+CONF = settings.TOKENS
 
 
 @pytest.fixture(autouse=True)
