@@ -14,9 +14,15 @@ from oms_project.codes import CODES, Outcome
 CONTENT_TYPE: Final = "application/problem+json"
 ERRORS_MAX: Final = 100
 """Entries in one answer: who made more mistakes than that corrects these first."""
+TOKEN_CHARS_MAX: Final = 64
 
 _encode = msgspec.json.Encoder().encode
 _NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+def token(name: str) -> str:
+    """Return a key as a token of a JSON pointer (RFC 6901 §3), cut to a bearable length."""
+    return name[:TOKEN_CHARS_MAX].replace("~", "~0").replace("/", "~1")
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -227,6 +227,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Orders, durable before acknowledged. Decimals are strings; times are UTC.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "orders.rest.contract.add",
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -235,8 +239,6 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SideEnum": [("buy", "buy"), ("sell", "sell")],
         "OrderStatusEnum": "oms_project.kernel.words.Status",
-        "AcknowledgedEnum": [("NEW", "NEW")],
-        "CancelStatusEnum": [("PENDING_CANCEL", "PENDING_CANCEL"), ("CANCELED", "CANCELED")],
         "AccountStateEnum": "oms_project.kernel.words.AccountState",
         "InstrumentStateEnum": "oms_project.kernel.words.InstrumentState",
     },

@@ -35,7 +35,7 @@ FORGET_AT_ONCE: Final = 10_000
 _encode = msgspec.msgpack.Encoder().encode
 
 Wanted = tuple[str, Terms]
-"""A validated order: its client_order_id and its terms."""
+"""A validated order: its client_order_id ("": its own id) and its terms."""
 
 
 def fingerprint(canonical: bytes) -> bytes:
@@ -80,10 +80,10 @@ class Gateway:
         """Return the submission of validated orders; committing it makes them durable."""
 
         def command(base: str) -> commands.PlaceOrders:
-            orders = [
-                commands.NewOrder(make.order_id(base, index), client_order_id, terms)
-                for index, (client_order_id, terms) in enumerate(wanted)
-            ]
+            orders = []
+            for index, (client_order_id, terms) in enumerate(wanted):
+                order_id = make.order_id(base, index)
+                orders.append(commands.NewOrder(order_id, client_order_id or order_id, terms))
             return commands.PlaceOrders(account_id, orders, atomic)
 
         return self.submission(
@@ -215,7 +215,7 @@ def _differing_orders(
         found.append("/orders")
     for index, (one, other) in enumerate(zip(first.orders, again.orders, strict=False)):
         at = "" if alone else f"/orders/{index}"
-        if one.client_order_id != other.client_order_id:
+        if _named(one) != _named(other):
             found.append(f"{at}/client_order_id")
         found += [
             f"{at}/{_NAMES.get(field, field)}"
@@ -223,6 +223,11 @@ def _differing_orders(
             if getattr(one.terms, field) != getattr(other.terms, field)
         ]
     return found
+
+
+def _named(order: commands.NewOrder) -> str:
+    """Return the client_order_id that the client chose, "" if it chose none."""
+    return "" if order.client_order_id == order.order_id else order.client_order_id
 
 
 def _just(partition: int) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """What can be traded, and in which units: the only file that knows how ticks and lots make money."""
 
+import re
 from typing import Final
 
 import msgspec
@@ -8,6 +9,9 @@ from oms_project.kernel import numbers
 from oms_project.kernel.numbers import Count, Int64
 from oms_project.kernel.words import InstrumentState
 
+SYMBOL_PATTERN: Final = "[A-Z0-9]{2,12}-[A-Z0-9]{2,12}"
+SYMBOL_CHARS_MAX: Final = 25
+_SYMBOL: Final = re.compile(SYMBOL_PATTERN)
 SCALE: Final = 8
 """Decimals of every asset's smallest unit (a satoshi; a hundred-millionth of a dollar)."""
 
@@ -15,6 +19,11 @@ UNITS_MAX: Final = 10**18
 LOTS_MAX: Final = 10**12
 TICKS_MAX: Final = 10**12
 """Every sum of the product fits a signed 64-bit integer: the doors refuse what is larger."""
+
+
+def is_symbol(text: str) -> bool:
+    """Tell whether *text* has the form of a symbol: base-quote."""
+    return _SYMBOL.fullmatch(text) is not None
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,11 +7,19 @@ ADR 0004 has the reasons.
 """
 
 import hashlib
+import re
 import zlib
 from typing import Final
 
 INDEX_MAX: Final = 0xFFFF
+ID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_ID: Final = re.compile(ID_PATTERN)
 _SEPARATOR: Final = b"\x1f"
+
+
+def is_id(text: str) -> bool:
+    """Tell whether *text* has the form of an id: a UUID in lower case."""
+    return _ID.fullmatch(text) is not None
 
 
 def order_id_base(account_id: str, endpoint: str, key: str, at_ms: int) -> str:

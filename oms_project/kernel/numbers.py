@@ -8,6 +8,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+PATTERN: Final = r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?"
+"""The grammar, as the contract tells it."""
 DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]{1,18}))?", re.ASCII)
 _match = DECIMAL.fullmatch
 _POWERS: Final[tuple[int, ...]] = tuple(10**places for places in range(37))

@@ -54,6 +54,10 @@ class DoorScheme(OpenApiAuthenticationExtension):
     target_class = "oms_project.rest.auth.DoorAuthentication"
     name: Sequence[str] = ["bearer", "session"]
 
+    def get_security_requirement(self, auto_schema: object) -> list[dict[str, list[str]]]:
+        """Either of them: one requirement that names both would ask for both at once."""
+        return [{name: []} for name in self.name]
+
     def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
         return [
             {

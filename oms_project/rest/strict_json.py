@@ -210,10 +210,17 @@ def check_accept(headers: Mapping[bytes, bytes]) -> Problem | None:
 
 
 def check_idempotency_key(headers: Mapping[bytes, bytes]) -> str | Problem:
-    """Return the idempotency key of a request that writes."""
+    """Return the idempotency key of a request that writes; k-1 and "k-1" are one key.
+
+    The quoted form is the header's by its draft RFC (a structured string); so a bare key begins
+    with no quote, and nothing is escaped in a quoted one.
+    """
     key = headers.get(b"idempotency-key")
     if key is None:
         return Problem("idempotency_key_missing", "Send an Idempotency-Key header.")
+    if key.startswith(b'"'):
+        inner = key[1:-1]
+        key = b"" if not key.endswith(b'"') or b'"' in inner or b"\\" in inner else inner
     if _KEY.fullmatch(key) is None:
         return Problem("idempotency_key_invalid")
     return key.decode("ascii")

@@ -1,6 +1,7 @@
 """Thousands of requests nobody would write, made from the OpenAPI document: never a 500."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -8,10 +9,12 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.specs.openapi import checks
 
+from oms_project.asgi import application
 from oms_project.kernel.words import Role
 from oms_project.rest import openapi
 from oms_project.rest.problem import CONTENT_TYPE
-from oms_project.wsgi import application
+from oms_project.tests.live import server
+from orders.entry import plans
 from orders.tests.world import World, new_id, publish
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
@@ -23,22 +26,25 @@ CONFORMS: Final = [
     checks.content_type_conformance,
 ]
 schema = schemathesis.openapi.from_dict(json.loads(openapi.document()))
-schema.app = application
 
 
 class Caller:
     """A trader with something to ask about. Set anew for every operation."""
 
-    token = account_id = order_id = ""
+    token = account_id = order_id = url = ""
 
 
 @pytest.fixture(autouse=True)
-def _caller(transactional_db: None) -> None:
+def _caller(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(plans, "WAIT_S_MAX", 0.05)  # nobody decides here
     world = World()
     Caller.account_id = world.account()
     Caller.order_id = world.order(Caller.account_id, filled=1)
     Caller.token = world.token(world.user("ann", {Caller.account_id: Role.TRADER}))
     publish("BTC-USD", 2_000_000, 2_000_100)
+    with server(application) as port:
+        Caller.url = f"http://127.0.0.1:{port}"
+        yield
 
 
 @schema.parametrize()
@@ -58,7 +64,7 @@ def test_no_request_breaks_it(case: Any) -> None:
     headers = dict(case.headers or {})
     headers.setdefault("Idempotency-Key", new_id())
     case.headers = {**headers, "Authorization": f"Bearer {Caller.token}", "Host": "localhost"}
-    answer = case.call()
+    answer = case.call(base_url=Caller.url)
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == [CONTENT_TYPE]

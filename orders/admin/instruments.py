@@ -14,7 +14,13 @@ from django.core.validators import RegexValidator
 from django.http import HttpRequest
 
 from marketdata.adapters import instruments
-from marketdata.domain.instrument import LOTS_MAX, Instrument, Units
+from marketdata.domain.instrument import (
+    LOTS_MAX,
+    SYMBOL_CHARS_MAX,
+    SYMBOL_PATTERN,
+    Instrument,
+    Units,
+)
 from marketdata.models import Instrument as InstrumentRow
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.words import InstrumentState
@@ -24,7 +30,6 @@ from orders.admin.fields import PercentField, UnitsField, lots_of, notional_text
 from orders.domain import commands
 
 KIND: Final = "instrument"
-SYMBOL_CHARS_MAX: Final = 24
 MARK_AGE_MS_MIN, MARK_AGE_MS_MAX = 100, 600_000
 FROZEN: Final = ("symbol", "base", "quote", "tick_size", "lot_size")
 QUANTITIES: Final = ("quantity_min", "quantity_max", "notional_min", "notional_max")
@@ -35,7 +40,7 @@ ALL_FIELDS: Final = frozenset({"state", *FROZEN, *QUANTITIES, *PRICES, *FEES})
 STATE_HELP: Final = "HALTED and DELISTED refuse new orders; cancels and fills go on."
 
 _asset = RegexValidator(r"\A[A-Z0-9]{2,12}\Z", "2 to 12 capital letters or digits.")
-_symbol = RegexValidator(r"\A[A-Z0-9]{2,12}-[A-Z0-9]{2,12}\Z", "Like BTC-USD.")
+_symbol = RegexValidator(rf"\A{SYMBOL_PATTERN}\Z", "Like BTC-USD.")
 
 
 class InstrumentForm(changes.LoggedForm):

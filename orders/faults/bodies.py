@@ -32,12 +32,10 @@ class Bodies:
         return self._number
 
     def single(self) -> Request:
-        """An order of its own. Every other one leaves its client_order_id to the key."""
+        """An order of its own."""
         order, key = self._order(), f"s-{self._number + 1}"
-        if self._dice.randrange(2):
-            del order["client_order_id"]
-        client_order_id = order.get("client_order_id", key)
-        return self._request(Kind.SINGLE, "/api/orders", key, order, (client_order_id,))
+        ids = (order["client_order_id"],)
+        return self._request(Kind.SINGLE, "/api/orders", key, order, ids)
 
     def batch(self) -> Request:
         key = f"b-{self._number + 1}"

@@ -1,15 +1,12 @@
-"""Routes of orders and accounts below /api/."""
+"""Routes of orders and accounts below /api/. Order entry is in front of them: flow.py."""
 
 from django.urls import path
 
-from orders.rest import account_views, entry_views, operator_views, views
+from orders.rest import account_views, operator_views, views
 
 urlpatterns = [
-    path("orders", entry_views.OrdersView.as_view(), name="orders"),
-    path("orders/batch", entry_views.BatchView.as_view(), name="orders-batch"),
-    path("orders/cancel", entry_views.CancelAllView.as_view(), name="orders-cancel"),
+    path("orders", views.OrderListView.as_view(), name="orders"),
     path("orders/<str:order_id>", views.OrderView.as_view(), name="order"),
-    path("orders/<str:order_id>/cancel", entry_views.CancelView.as_view(), name="order-cancel"),
     path("orders/<str:order_id>/events", views.OrderEventsView.as_view(), name="order-events"),
     path("orders/<str:order_id>/fills", views.OrderFillsView.as_view(), name="order-fills"),
     path("accounts", account_views.AccountListView.as_view(), name="accounts"),

@@ -14,8 +14,8 @@ from oms_project.kernel.words import InstrumentState, Role, Topic
 from oms_project.rest.problem import Problem
 from orders.adapters.in_flight import InFlight
 from orders.adapters.memory_store import MemoryStore
-from orders.rest import entry
-from orders.rest.entry import Answer, Plan
+from orders.entry import plans
+from orders.entry.plans import Answer, Plan
 from orders.services import Gateway
 
 MINE = "11111111-2222-4333-8444-555555555555"
@@ -62,23 +62,25 @@ class Door:
         )  # fmt: skip
 
     def order(self, body: bytes, **headers: str) -> Plan | Problem:
-        return entry.plan_order(self.gateway, ANN, a_header(**headers), body)
+        return plans.plan_order(self.gateway, ANN, a_header(**headers), body)
 
     def batch(self, body: bytes, **headers: str) -> Plan | Problem:
-        return entry.plan_batch(self.gateway, ANN, a_header(**headers), body)
+        return plans.plan_batch(self.gateway, ANN, a_header(**headers), body)
 
-    def cancel(self, order_id: str, body: bytes = b"", **headers: str) -> Plan | Answer | Problem:
-        return entry.plan_cancel(self.gateway, ANN, a_header(**headers), body, order_id)
+    def cancel(self, order_id: str, body: bytes = b"", **headers: str) -> Plan | Problem:
+        return plans.plan_cancel(self.gateway, ANN, a_header(**headers), body, order_id)
 
     def cancel_all(self, body: bytes, **headers: str) -> Plan | Problem:
-        return entry.plan_cancel_all(self.gateway, ANN, a_header(**headers), body)
+        return plans.plan_cancel_all(self.gateway, ANN, a_header(**headers), body)
 
     def commit(self, plan: Plan | Answer | Problem) -> Answer | Problem:
         """Commit a plan and return what the client is told."""
         assert isinstance(plan, Plan), plan
+        if plan.instead is not None and plans.known(self.gateway, plan) is None:
+            return plan.instead
         (state,) = self.gateway.intake.commit([plan.submission])
         assert isinstance(state, ClaimState), state
-        return entry.told(plan, state)
+        return plans.told(self.gateway, plan, state)
 
     def records(self) -> int:
         return sum(self.log.end_offset(Topic.COMMANDS, part) for part in range(PARTITIONS))

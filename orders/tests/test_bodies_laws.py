@@ -15,22 +15,24 @@ from oms_project.kernel.words import OrderType, Side, TimeInForce
 from oms_project.rest import strict_json
 from oms_project.rest.problem import Problem
 from oms_project.tests.examples import examples
-from orders.rest import bodies
-from orders.rest.bodies import BatchBody, OrderBody, Parsed
+from orders.entry import bodies
+from orders.entry.bodies import BatchBody, OrderBody, Parsed
 from orders.tests.door import MINE, UNITS
 from orders.tests.test_bodies_catalogue import GOOD, MARKET, but, item, many
 
-KEY = "key-1"
+BY_DEFAULT = ""
+"""The order's own id, which the claim makes."""
 
 
 def single(body: bytes) -> Parsed:
-    found = bodies.single(body, KEY, UNITS.get)
+    found = bodies.single(body, UNITS.get)
     assert isinstance(found, Parsed), found
+    assert found.stands_against is None
     return found
 
 
 def batch(body: bytes) -> Parsed:
-    found = bodies.batch(body, KEY, UNITS.get)
+    found = bodies.batch(body, UNITS.get)
     assert isinstance(found, Parsed), found
     return found
 
@@ -40,22 +42,22 @@ def batch(body: bytes) -> Parsed:
 LIMIT, MARKET_ = OrderType.LIMIT, OrderType.MARKET
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
 TAKEN = [
-    (but(), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
-    (but(side="sell"), (KEY, Terms("BTC-USD", Side.SELL, LIMIT, GTC, 500, 2_001))),
-    (but(time_in_force="ioc"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, IOC, 500, 2_001))),
-    (but(time_in_force="fok"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, FOK, 500, 2_001))),
-    (but(MARKET), (KEY, Terms("BTC-USD", Side.BUY, MARKET_, IOC, 500, 0))),
-    (but(MARKET, time_in_force="fok"), (KEY, Terms("BTC-USD", Side.BUY, MARKET_, FOK, 500, 0))),
+    (but(), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(side="sell"), (BY_DEFAULT, Terms("BTC-USD", Side.SELL, LIMIT, GTC, 500, 2_001))),
+    (but(time_in_force="ioc"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, IOC, 500, 2_001))),
+    (but(time_in_force="fok"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, FOK, 500, 2_001))),
+    (but(MARKET), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, MARKET_, IOC, 500, 0))),
+    (but(MARKET, time_in_force="fok"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, MARKET_, FOK, 500, 0))),
     (but(client_order_id="a.B_c:9-"), ("a.B_c:9-", Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
     (but(client_order_id="x" * 36), ("x" * 36, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
-    (but(reduce_only=True), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001, 1))),
-    (but(reduce_only=False), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
-    (but(quantity="0.500", price="100.0500"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
-    (but(quantity="100", price="10000"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 100_000, 200_000))),
-    (but(quantity="0.002", price="5000"), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 2, 100_000))),
-    (but(symbol="ANY-USD", quantity="0.001", price="0.05"), (KEY, Terms("ANY-USD", Side.BUY, LIMIT, GTC, 1, 1))),
-    (but().replace(b'"side"', b'"\\u0073ide"'), (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
-    (b" \r\n\t" + but() + b" \n", (KEY, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(reduce_only=True), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001, 1))),
+    (but(reduce_only=False), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(quantity="0.500", price="100.0500"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(quantity="100", price="10000"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 100_000, 200_000))),
+    (but(quantity="0.002", price="5000"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 2, 100_000))),
+    (but(symbol="ANY-USD", quantity="0.001", price="0.05"), (BY_DEFAULT, Terms("ANY-USD", Side.BUY, LIMIT, GTC, 1, 1))),
+    (but().replace(b'"side"', b'"\\u0073ide"'), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (b" \r\n\t" + but() + b" \n", (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
 ]  # fmt: skip
 
 
@@ -66,9 +68,9 @@ def test_a_right_order(body: bytes, wanted: tuple[str, Terms]) -> None:
 
 
 def test_a_right_batch() -> None:
-    """Ids by default are the key's and the index; the account may stand anywhere once."""
+    """The account may stand anywhere once."""
     found = batch(many(item(), item(client_order_id="own"), item(account_id=MINE, side="sell")))
-    assert [one[0] for one in found.wanted] == ["key-1:0", "own", "key-1:2"]
+    assert [one[0] for one in found.wanted] == [BY_DEFAULT, "own", BY_DEFAULT]
     assert (found.account_id, found.atomic, found.wanted[2][1].side) == (MINE, False, Side.SELL)
     inside = many(item(account_id=MINE), item(), account_id=None).replace(
         b'"account_id": null, ', b""
@@ -80,13 +82,18 @@ def test_a_right_batch() -> None:
 
 
 def test_the_same_request_has_one_canonical_form() -> None:
-    """Blanks, escapes and the order of fields do not count; what a field says does."""
-    first = single(but()).canonical
+    """What counts is what is wanted: no blank, escape or order of fields, no spelling of a decimal,
+    and no default told or left out."""
+    first = single(but()).canonical()
     shuffled = json.dumps(dict(reversed(GOOD.items())), indent=2).encode()
-    assert single(shuffled).canonical == first
-    assert single(but().replace(b"BTC", b"\\u0042TC")).canonical == first
-    others = [but(side="sell"), but(quantity="0.50"), but(client_order_id="x"), but(MARKET)]
-    assert len({first, *(single(other).canonical for other in others)}) == 5
+    assert single(shuffled).canonical() == first
+    assert single(but().replace(b"BTC", b"\\u0042TC")).canonical() == first
+    for same in (
+        but(quantity="0.500", price="100.0500"), but(time_in_force="gtc"), but(reduce_only=False),
+    ):  # fmt: skip
+        assert single(same).canonical() == first
+    others = [but(side="sell"), but(quantity="0.501"), but(client_order_id="x"), but(MARKET)]
+    assert len({first, *(single(other).canonical() for other in others)}) == 5
 
 
 # ------------------------------------------------------------------ fast ≡ slow
@@ -170,18 +177,18 @@ def agree(body: bytes, kind: type, code: str, found: Parsed | Problem) -> None:
 def test_an_order_is_read_fast_as_slowly(text: str) -> None:
     """The same bodies pass, and what is refused is refused with a pointer or a code of its own."""
     body = text.encode("utf-8", "surrogatepass")
-    found = bodies.single(body, KEY, UNITS.get)
+    found = bodies.single(body, UNITS.get)
     agree(body, OrderBody, "validation_error", found)
-    if isinstance(found, Parsed):
+    if isinstance(found, Parsed) and found.stands_against is None:
         lawful(found)
 
 
 @given(batches())
 @examples(150)
 def test_a_batch_is_read_fast_as_slowly(body: bytes) -> None:
-    found = bodies.batch(body, KEY, UNITS.get)
+    found = bodies.batch(body, UNITS.get)
     agree(body, BatchBody, "batch_invalid", found)
-    if isinstance(found, Parsed):
+    if isinstance(found, Parsed) and found.stands_against is None:
         lawful(found)
 
 
@@ -196,7 +203,7 @@ def lawful(found: Parsed) -> None:
         assert (ticks == 0) is (kind is OrderType.MARKET)
         assert ticks <= TICKS_MAX
         assert units.notional(ticks, lots) <= UNITS_MAX
-        assert 0 < len(client_order_id) <= 36
+        assert len(client_order_id) <= 36
 
 
 @given(st.integers(0, 10**14), st.integers(0, 10**14))
@@ -208,7 +215,9 @@ def test_any_size_is_exact_or_refused(quantity: int, price: int) -> None:
         "quantity": f"{quantity // 10**6}.{quantity % 10**6:06d}",
         "price": f"{price // 10**5}.{price % 10**5:05d}",
     }
-    found = bodies.single(but(symbol="ANY-USD", **texts), KEY, UNITS.get)
+    found = bodies.single(but(symbol="ANY-USD", **texts), UNITS.get)
+    if isinstance(found, Parsed) and found.stands_against is not None:
+        found = found.stands_against
     exact = quantity % 10**3 == 0 and price % 5_000 == 0
     lots, ticks = quantity // 10**3, price // 5_000
     fits = (
@@ -224,8 +233,8 @@ def test_any_size_is_exact_or_refused(quantity: int, price: int) -> None:
 @examples(200)
 def test_no_bytes_break_the_door(body: bytes) -> None:
     """A problem for everything; never an exception."""
-    assert isinstance(bodies.single(body, KEY, UNITS.get), Problem)
-    assert isinstance(bodies.batch(body, KEY, UNITS.get), Problem)
+    assert isinstance(bodies.single(body, UNITS.get), Problem)
+    assert isinstance(bodies.batch(body, UNITS.get), Problem)
 
 
 @given(st.integers(0, len(but()) - 1), st.binary(max_size=3))
@@ -233,4 +242,4 @@ def test_no_bytes_break_the_door(body: bytes) -> None:
 def test_no_damage_breaks_the_door(at: int, damage: bytes) -> None:
     """A right body with some bytes replaced is taken or refused, the same way fast and slowly."""
     body = but()[:at] + damage + but()[at + 1 :]
-    agree(body, OrderBody, "validation_error", bodies.single(body, KEY, UNITS.get))
+    agree(body, OrderBody, "validation_error", bodies.single(body, UNITS.get))

@@ -7,8 +7,8 @@ import pytest
 from oms_project.access.principal import Principal
 from oms_project.kernel.words import Role, Status
 from oms_project.rest.problem import Problem
-from orders.rest import entry
-from orders.rest.entry import Answer, Plan
+from orders.entry import plans
+from orders.entry.plans import Answer, Plan
 from orders.tests.product import ACCOUNT, Product
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
@@ -22,10 +22,13 @@ def a_trader() -> Principal:
 def cancel(product: Product, order_id: str, key: str) -> Answer | Problem:
     """Ask as curl does: no body, so no Content-Type."""
     headers = {b"idempotency-key": key.encode()}
-    plan: Any = entry.plan_cancel(product.gateway, a_trader(), headers, b"", order_id)
+    plan: Any = plans.plan_cancel(product.gateway, a_trader(), headers, b"", order_id)
     if not isinstance(plan, Plan):
         return plan
-    return entry.told(plan, product.gateway.submit(plan.submission).result(10))
+    if plan.instead is not None and plans.known(product.gateway, plan) is None:
+        return plan.instead
+    state = product.gateway.submit(plan.submission).result(10)
+    return plans.told(product.gateway, plan, state)
 
 
 def status(product: Product, order_id: str) -> Status:

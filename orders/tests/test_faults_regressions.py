@@ -22,8 +22,8 @@ from orders.adapters import mongo_documents as docs
 from orders.adapters.memory_store import MemoryStore
 from orders.domain import commands
 from orders.engine import Engine
+from orders.entry import plans
 from orders.projector import Projector
-from orders.rest import entry
 from risk.domain.limits import Limits
 
 ACCOUNT = "5b0e7c1a-0001-4a6e-9c11-a1fa00000001"
@@ -243,7 +243,7 @@ def test_no_write_to_the_store_grows_beyond_what_it_answers_in_time() -> None:
 # ------------------------------------------------------------------ a log that stalls
 def test_a_commit_that_takes_too_long_is_an_honest_503() -> None:
     """It may yet be written: the client asks again with the same key."""
-    found = entry.failed(TimeoutError())
+    found = plans.failed(TimeoutError())
     assert (found.status, found.code) == (503, "durable_log_unavailable")
     assert found.outcome == "unknown"
     assert found.headers == {"Retry-After": "1"}

@@ -12,7 +12,7 @@ from orders import wiring
 from orders.domain import events as e
 from orders.tests.world import World, accepted, canceled, fill, new_id, publish, routed
 
-pytestmark = pytest.mark.django_db(databases=["default", "store"])
+pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
 FORM = {
     "side": "buy", "type": "limit", "time_in_force": "gtc", "quantity": "0.5", "price": "20000.00",
 }  # fmt: skip

@@ -6,83 +6,127 @@ again slowly, to say everything that is wrong with it. Both accept the same: a p
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX, Units, units_text
-from oms_project.kernel import numbers
+from marketdata.domain.instrument import (
+    LOTS_MAX,
+    SYMBOL_PATTERN,
+    TICKS_MAX,
+    UNITS_MAX,
+    Units,
+    units_text,
+)
+from oms_project.kernel import ids, numbers
 from oms_project.kernel.terms import Flag, Terms
 from oms_project.kernel.words import InstrumentState, OrderType, Side, TimeInForce
+from oms_project.problem import Entry, Problem, token
 from oms_project.rest import strict_json
-from oms_project.rest.problem import Entry, Problem
 from orders.services import Wanted
 
 BATCH_MAX: Final = 500
 DECIMALS_MAX: Final = 18
 """Of any decimal (kernel/numbers.py)."""
 _TOO_LARGE: Final = Problem("batch_too_large", f"At most {BATCH_MAX} orders a batch.")
-_CLIENT_ORDER_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,36}")
+CLIENT_ORDER_ID_PATTERN: Final = "[A-Za-z0-9._:-]{1,36}"
+_CLIENT_ORDER_ID: Final = re.compile(CLIENT_ORDER_ID_PATTERN)
+NOW_ONLY: Final = frozenset(
+    {"instrument_not_tradable", "quantity_min", "quantity_max", "min_notional", "max_notional"}
+)
+"""Codes of what an instrument's present state and bounds stand against; all others hold for ever."""
 _encode = msgspec.json.Encoder().encode
+_encode_terms = msgspec.msgpack.Encoder().encode
 
 UnitsOf = Callable[[str], Units | None]
 Mode = ("independent", "atomic")
 REDUCE_ONLY: Final = int(Flag.REDUCE_ONLY)
 
 
-class OrderBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """POST /api/orders, and an item of a batch. quantity, price: decimal strings."""
+def _said(text: str, **schema: Any) -> msgspec.Meta:
+    """What the contract says of a field; what is refused is refused below, with a code."""
+    return msgspec.Meta(description=text, extra_json_schema=schema or None)
 
-    symbol: str
+
+_Symbol = Annotated[str, _said("one of GET /api/instruments", pattern=f"^{SYMBOL_PATTERN}$")]
+_Decimal = Annotated[str, _said("above zero, as a string", pattern=f"^{numbers.PATTERN}$")]
+_AccountId = Annotated[str, _said("yours, to trade", pattern=f"^{ids.ID_PATTERN}$")]
+
+
+class OrderBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An order: POST /api/orders, and an item of a batch. Decimals are strings."""
+
+    symbol: _Symbol
     side: Side
     type: OrderType
-    quantity: str
-    account_id: str | UnsetType = UNSET
-    time_in_force: TimeInForce | UnsetType = UNSET
-    price: str | UnsetType = UNSET
-    client_order_id: str | UnsetType = UNSET
-    reduce_only: bool | UnsetType = UNSET
+    quantity: _Decimal
+    account_id: _AccountId | UnsetType = UNSET
+    time_in_force: (
+        Annotated[TimeInForce, _said("gtc for a limit order, ioc for a market order by default")]
+        | UnsetType
+    ) = UNSET
+    price: _Decimal | UnsetType = UNSET
+    client_order_id: (
+        Annotated[
+            str,
+            _said("unique per account, for ever; by default the order's id",
+                  pattern=f"^{CLIENT_ORDER_ID_PATTERN}$"),
+        ]
+        | UnsetType
+    ) = UNSET  # fmt: skip
+    reduce_only: (
+        Annotated[bool, _said("refused if it could open or flip the position")] | UnsetType
+    ) = UNSET
 
 
 class BatchBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """POST /api/orders/batch."""
+    """POST /api/orders/batch: orders of one account. It stands here, or in the first of them."""
 
-    orders: list[OrderBody]
-    account_id: str | UnsetType = UNSET
-    mode: str | UnsetType = UNSET
+    orders: Annotated[list[OrderBody], _said(f"1 to {BATCH_MAX}", minItems=1, maxItems=BATCH_MAX)]
+    account_id: _AccountId | UnsetType = UNSET
+    mode: Annotated[str, _said("independent by default", enum=list(Mode))] | UnsetType = UNSET
 
 
 class Parsed(msgspec.Struct, gc=False):
-    """A body that is right. canonical: its one form, for the fingerprint."""
+    """A body that says what it wants. stands_against: why that cannot be had now, if it cannot.
+
+    Instruments halt and their bounds change, so a request that was acknowledged once may be wrong
+    today: only a key that is fresh is refused for that.
+    """
 
     account_id: str
     wanted: list[Wanted]
-    canonical: bytes
     atomic: bool = False
+    stands_against: Problem | None = None
+
+    def canonical(self) -> bytes:
+        """Return the one form of everything that says the same, for the fingerprint.
+
+        Of terms, not of texts: 0.01 is 0.010, and a default left out is the default.
+        """
+        return _encode_terms((self.account_id, self.atomic, self.wanted))
 
 
 _order_decoder = msgspec.json.Decoder(OrderBody)
 _batch_decoder = msgspec.json.Decoder(BatchBody)
 
 
-def single(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
-    """Return the order in *body*. Without a client_order_id it gets the idempotency key's."""
-    decoded, canonical = _decode(body, _order_decoder)
+def single(body: bytes, units_of: UnitsOf) -> Parsed | Problem:
+    """Return the order in *body*."""
+    decoded = _decode(body, _order_decoder)
     if isinstance(decoded, Problem):
         return decoded
     entries: list[Entry] = []
     if decoded.account_id is UNSET:
         entries.append(Entry("/account_id", "required"))
-    wanted = _wanted(decoded, key, units_of, "", None, entries)
-    if entries:
-        return _invalid("validation_error", entries)
-    return Parsed(decoded.account_id, [wanted], canonical)
+    wanted = [_wanted(decoded, units_of, "", None, entries)]
+    return _parsed(Parsed(decoded.account_id, wanted), "validation_error", entries)
 
 
-def batch(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
+def batch(body: bytes, units_of: UnitsOf) -> Parsed | Problem:
     """Return the orders in *body*; one that is wrong refuses them all."""
-    decoded, canonical = _decode(body, _batch_decoder)
+    decoded = _decode(body, _batch_decoder)
     if isinstance(decoded, Problem):
         return decoded
     orders = decoded.orders
@@ -101,41 +145,51 @@ def batch(body: bytes, key: str, units_of: UnitsOf) -> Parsed | Problem:
         if order.account_id is not UNSET and order.account_id != account_id:
             detail = "One batch is one account's."
             entries.append(Entry(f"/orders/{index}/account_id", "invalid", detail, index))
-        wanted.append(_wanted(order, key, units_of, "/orders/", index, entries))
+        wanted.append(_wanted(order, units_of, "/orders/", index, entries))
     if not entries:
         _refuse_twins(wanted, entries)
-    if entries:
-        return _invalid("batch_invalid", entries)
-    return Parsed(account_id, wanted, canonical, decoded.mode == "atomic")
+    return _parsed(Parsed(account_id, wanted, decoded.mode == "atomic"), "batch_invalid", entries)
 
 
-def _decode(body: bytes, decoder: Any) -> tuple[Any, bytes]:
-    """Return what *body* says and its canonical form, or a problem and nothing."""
+def _parsed(found: Parsed, code: str, entries: list[Entry]) -> Parsed | Problem:
+    if not entries:
+        return found
+    problem = _invalid(code, entries)
+    lasting = any(entry.code not in NOW_ONLY for entry in entries)
+    if lasting or any(one[1].lots > LOTS_MAX for one in found.wanted):
+        return problem
+    found.stands_against = problem
+    return found
+
+
+def _decode(body: bytes, decoder: Any) -> Any:
+    """Return what *body* says, or a problem."""
     try:
         decoded = decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-        return explain(body, decoder.type), b""
+        return explain(body, decoder.type)
     if len(body) > strict_json.BODY_BYTES_MAX:
-        return strict_json.read(body), b""
-    canonical = _encode(decoded)
+        return strict_json.read(body)
     # A key that stands twice brings at least two more quotes than what was understood needs, and
     # without a backslash every quote is one of JSON's own.
-    if b"\\" in body or body.count(b'"') != canonical.count(b'"'):
+    if b"\\" in body or body.count(b'"') != _encode(decoded).count(b'"'):
         again = strict_json.read_object(body)
         if isinstance(again, Problem):
-            return again, b""
-    return decoded, canonical
+            return again
+    return decoded
 
 
 def _wanted(
     order: OrderBody,
-    key: str,
     units_of: UnitsOf,
     pointer: str,
     index: int | None,
     entries: list[Entry],
 ) -> Wanted:
-    """Return the order; what is wrong is added to *entries* and its terms mean nothing."""
+    """Return the order; what is wrong is added to *entries*.
+
+    Without a client_order_id it has "": that will be the order's id.
+    """
     units = units_of(order.symbol)
     kind = order.type
     tif = order.time_in_force
@@ -143,7 +197,7 @@ def _wanted(
         tif = TimeInForce.GTC if kind is OrderType.LIMIT else TimeInForce.IOC
     client_order_id = order.client_order_id
     if client_order_id is UNSET:
-        client_order_id = key if index is None else f"{key}:{index}"
+        client_order_id = ""
     elif _CLIENT_ORDER_ID.fullmatch(client_order_id) is None:
         units = None
     lots = ticks = None
@@ -270,11 +324,12 @@ def _why_bounds(
 
 def _refuse_twins(wanted: Sequence[Wanted], entries: list[Entry]) -> None:
     """Add an entry for every client_order_id that stands twice in a batch."""
-    if len({one[0] for one in wanted}) == len(wanted):
+    named = [one[0] for one in wanted if one[0]]
+    if len(set(named)) == len(named):
         return
     seen: set[str] = set()
     for index, (client_order_id, _) in enumerate(wanted):
-        if client_order_id in seen:
+        if client_order_id and client_order_id in seen:
             pointer = f"/orders/{index}/client_order_id"
             detail = "It stands twice in this batch."
             entries.append(Entry(pointer, "duplicate_client_order_id", detail, index))
@@ -314,7 +369,7 @@ def _explain_fields(
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     for name in value:
         if name not in fields:
-            entries.append(Entry(f"{at}/{_escape(name)}", "unknown_field", "", index))
+            entries.append(Entry(f"{at}/{token(name)}", "unknown_field", "", index))
     for name, field in fields.items():
         if name not in value:
             if field.required:
@@ -328,8 +383,3 @@ def _explain_fields(
             choice = isinstance(value[name], str)
             code = "not_a_choice" if choice else "wrong_type"
             entries.append(Entry(f"{at}/{name}", code, str(error)[:200], index))
-
-
-def _escape(name: str) -> str:
-    """Return a key as a JSON pointer's token (RFC 6901 §3), cut to a bearable length."""
-    return name[:64].replace("~", "~0").replace("/", "~1")

@@ -1,8 +1,13 @@
 """Order entry over HTTP, without a framework: what a request plans, and what its outcome is told as.
 
-The lean ASGI path and the DRF views both run `plan_*`, commit the submission and run `told`; so the
-two doors answer the same, to the byte. Instruments are those last read (`market.listings` reads
-them): a plan never waits.
+A plan never waits: instruments are those last read (`market.listings` reads them). Who runs it is
+flow.py, for the ASGI door and for forms alike.
+
+Rules of this file:
+- The claim first. What can change since a key was acknowledged (an instrument's state and bounds, an
+  order that ended) is `Plan.instead`: the answer of a *fresh* key. A key that has a claim is
+  answered from it, whatever happened since.
+- What a body says is its terms; the fingerprint is of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,14 +17,15 @@ import msgspec
 
 from marketdata import wiring as market
 from oms_project import metrics
-from oms_project.access.principal import Principal
+from oms_project.access.principal import Action, Principal
 from oms_project.kernel import ids as make
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.kernel.ports import ClaimState, OrderRow, Submission
-from oms_project.kernel.words import CLOSED, Status
+from oms_project.kernel.words import CLOSED, Status, TimeInForce
+from oms_project.problem import NOT_FOUND, Entry, Problem, token
 from oms_project.rest import strict_json
-from oms_project.rest.problem import NOT_FOUND, Entry, Problem, from_exception
-from orders.rest import bodies
+from oms_project.rest.problem import from_exception
+from orders.entry import bodies, shown
 from orders.services import Gateway
 
 JSON: Final = "application/json"
@@ -29,14 +35,12 @@ COMMIT_S_MAX: Final = 8.0
 """Longer nobody waits for an acknowledgement: 503, and the same key tells later what became of it."""
 WAIT_POLL_S: Final = 0.01
 
-REUSED: Final = Problem("idempotency_key_reused", "Use a new key for another request.")
-
 _encode = msgspec.json.Encoder().encode
 Headers = Mapping[bytes, bytes]
 
 
 class Ack(msgspec.Struct, frozen=True, gc=False):
-    """What an order's acknowledgement says."""
+    """What an order's acknowledgement says. The decision follows."""
 
     order_id: str
     client_order_id: str
@@ -44,10 +48,14 @@ class Ack(msgspec.Struct, frozen=True, gc=False):
 
 
 class BatchAck(msgspec.Struct, frozen=True, gc=False):
+    """What a batch's acknowledgement says, in the order sent."""
+
     orders: list[Ack]
 
 
 class CancelAck(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a cancel's acknowledgement says."""
+
     status: str
     order_id: str = ""
     account_id: str = ""
@@ -63,15 +71,18 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A request that is right: what to commit, and its answer once the claim's ids are known.
+    """A request that can be read: what to commit, and its answer once the claim's ids are known.
 
-    order_id_of: the id of the one order that `Prefer: wait` waits for, from the claim's ids.
+    orders: how many it places. instead: what a fresh key is answered, and nothing is committed.
+    decided: the answer once the command's own end is shown, None before; for `Prefer: wait`.
+    It reads the store.
     """
 
     submission: Submission
     body_of: Callable[[str], bytes]
     orders: int
-    order_id_of: Callable[[str], str] | None = None
+    instead: Answer | Problem | None = None
+    decided: Callable[[ClaimState], Answer | None] | None = None
 
 
 def plan_order(
@@ -81,23 +92,30 @@ def plan_order(
     key = _key(headers)
     if isinstance(key, Problem):
         return key
-    parsed = bodies.single(body, key, market.known_units)
+    parsed = bodies.single(body, market.known_units)
     if isinstance(parsed, Problem):
         return parsed
-    refused = _may_trade(principal, parsed.account_id)
+    refused = principal.on(parsed.account_id, Action.TRADE)
     if refused is not None:
         return refused
     submission = gateway.place(
-        parsed.account_id, parsed.wanted, endpoint="orders", key=key, canonical=parsed.canonical,
-        actor=principal.username, trace=_trace(headers),
+        parsed.account_id, parsed.wanted, endpoint="orders", key=key,
+        canonical=parsed.canonical(), actor=principal.username, trace=_trace(headers),
     )  # fmt: skip
     client_order_id = parsed.wanted[0][0]
-    return Plan(
-        submission,
-        lambda base: _encode(Ack(make.order_id(base, 0), client_order_id)),
-        1,
-        lambda base: make.order_id(base, 0),
-    )
+
+    def body_of(base: str) -> bytes:
+        order_id = make.order_id(base, 0)
+        return _encode(Ack(order_id, client_order_id or order_id))
+
+    def decided(state: ClaimState) -> Answer | None:
+        order_id = make.order_id(state.claim.ids_base, 0)
+        row = gateway.store.get(order_id, (parsed.account_id,))
+        if row is None or not _is_decided(row):
+            return None
+        return Answer(201, shown.order_bytes(row), {})
+
+    return Plan(submission, body_of, 1, parsed.stands_against, decided)
 
 
 def plan_batch(
@@ -107,25 +125,65 @@ def plan_batch(
     key = _key(headers)
     if isinstance(key, Problem):
         return key
-    parsed = bodies.batch(body, key, market.known_units)
+    parsed = bodies.batch(body, market.known_units)
     if isinstance(parsed, Problem):
         return parsed
-    refused = _may_trade(principal, parsed.account_id)
+    refused = principal.on(parsed.account_id, Action.TRADE)
     if refused is not None:
         return refused
     submission = gateway.place(
-        parsed.account_id, parsed.wanted, endpoint="batch", key=key, canonical=parsed.canonical,
-        actor=principal.username, trace=_trace(headers), atomic=parsed.atomic,
+        parsed.account_id, parsed.wanted, endpoint="batch", key=key,
+        canonical=parsed.canonical(), actor=principal.username, trace=_trace(headers),
+        atomic=parsed.atomic,
     )  # fmt: skip
     wanted = parsed.wanted
 
     def body_of(base: str) -> bytes:
-        order_id = make.order_id
-        return _encode(
-            BatchAck([Ack(order_id(base, index), one[0]) for index, one in enumerate(wanted)])
-        )
+        acks = []
+        for index, (client_order_id, _) in enumerate(wanted):
+            order_id = make.order_id(base, index)
+            acks.append(Ack(order_id, client_order_id or order_id))
+        return _encode(BatchAck(acks))
 
-    return Plan(submission, body_of, len(wanted))
+    return Plan(submission, body_of, len(wanted), parsed.stands_against)
+
+
+def plan_cancel(
+    gateway: Gateway, principal: Principal, headers: Headers, body: bytes, order_id: str
+) -> Plan | Problem:
+    """POST /api/orders/{id}/cancel. Reads the store."""
+    key = _key(headers, bare=not body)
+    if isinstance(key, Problem):
+        return key
+    if body.strip() not in (b"", b"{}"):
+        value = strict_json.read_object(body)
+        if isinstance(value, Problem):
+            return value
+        entries = tuple(Entry(f"/{token(name)}", "unknown_field") for name in value)
+        if entries:
+            return Problem("validation_error", errors=entries)
+    row = find_order(gateway, principal, order_id)
+    if row is None:
+        return NOT_FOUND
+    account_id = row.account_id
+    refused = principal.on(account_id, Action.TRADE)
+    if refused is not None:
+        return refused
+    submission = gateway.cancel(
+        account_id, (order_id,), endpoint="cancel", key=key, canonical=order_id.encode(),
+        actor=principal.username, trace=_trace(headers),
+    )  # fmt: skip
+    answer = _encode(CancelAck(Status.PENDING_CANCEL, order_id))
+
+    def decided(state: ClaimState) -> Answer | None:
+        """The order as it is once the projection is past the cancel, and nothing is asked of it."""
+        told = gateway.store.progress(state.partition).last_command >= state.offset
+        now = gateway.store.get(order_id, (account_id,))
+        if now is None or not (now.status in CLOSED or (told and _is_answered(now))):
+            return None
+        return Answer(200, shown.order_bytes(now), {})
+
+    return Plan(submission, lambda _: answer, 0, _instead_of_cancel(row), decided)
 
 
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -134,39 +192,6 @@ class CancelBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     account_id: str
     symbol: str = ""
     side: str = ""
-
-
-def plan_cancel(
-    gateway: Gateway, principal: Principal, headers: Headers, body: bytes, order_id: str
-) -> Plan | Answer | Problem:
-    """POST /api/orders/{id}/cancel. An order that is canceled already is answered as such."""
-    key = _key(headers, bare=not body)
-    if isinstance(key, Problem):
-        return key
-    if body.strip() not in (b"", b"{}"):
-        value = strict_json.read_object(body)
-        if isinstance(value, Problem):
-            return value
-        entries = tuple(Entry(f"/{name[:64]}", "unknown_field") for name in value)
-        if entries:
-            return Problem("validation_error", errors=entries)
-    row = find_order(gateway, principal, order_id)
-    if row is None:
-        return NOT_FOUND
-    refused = _may_trade(principal, row.account_id)
-    if refused is not None:
-        return refused
-    if row.status in CLOSED and gateway.intake.find(row.account_id, "cancel", key) is None:
-        # Not asked before under this key: else the answer is what it was the first time.
-        if row.status is Status.CANCELED:
-            return Answer(ACCEPTED, _encode(CancelAck(row.status, order_id)), {})
-        return Problem("invalid_state_transition", f"The order is {row.status}.")
-    submission = gateway.cancel(
-        row.account_id, (order_id,), endpoint="cancel", key=key, canonical=order_id.encode(),
-        actor=principal.username, trace=_trace(headers),
-    )  # fmt: skip
-    answer = _encode(CancelAck(Status.PENDING_CANCEL, order_id))
-    return Plan(submission, lambda _: answer, 0, lambda _: order_id)
 
 
 def plan_cancel_all(
@@ -187,7 +212,7 @@ def plan_cancel_all(
         return Problem("validation_error", errors=(Entry("/symbol", "unknown_symbol"),))
     if wanted.side not in ("", "buy", "sell"):
         return Problem("validation_error", errors=(Entry("/side", "not_a_choice", "buy or sell"),))
-    refused = _may_trade(principal, wanted.account_id)
+    refused = principal.on(wanted.account_id, Action.TRADE)
     if refused is not None:
         return refused
     submission = gateway.cancel(
@@ -200,19 +225,47 @@ def plan_cancel_all(
 
 def find_order(gateway: Gateway, principal: Principal, order_id: str) -> OrderRow | None:
     """Return an order this principal may read: stored, or acknowledged a moment ago."""
+    if not make.is_id(order_id):
+        return None
     account_ids = tuple(principal.roles)
     row = gateway.store.get(order_id, account_ids)
     return row if row is not None else gateway.pending_order(order_id, account_ids)
 
 
-def told(plan: Plan, state: ClaimState) -> Answer | Problem:
-    """Return what the client is told of a committed (or repeated) submission."""
-    claim = plan.submission.claim
+def _is_answered(row: OrderRow) -> bool:
+    """Tell whether nothing is asked of the order that has no answer yet."""
+    return row.status not in (Status.NEW, Status.PENDING_CANCEL)
+
+
+def _is_decided(row: OrderRow) -> bool:
+    """An order that rests is decided when the venue has it, one that cannot when it is over."""
+    if row.terms.time_in_force is TimeInForce.GTC:
+        return _is_answered(row)
+    return row.status in CLOSED
+
+
+def _instead_of_cancel(row: OrderRow) -> Answer | Problem | None:
+    """There is nothing to cancel of an order that is over."""
+    if row.status is Status.CANCELED:
+        return Answer(200, _encode(CancelAck(row.status, row.order_id)), {})
+    if row.status in CLOSED:
+        return Problem("invalid_state_transition", f"The order is {row.status}.")
+    return None
+
+
+# ------------------------------------------------------------------ what the client is told
+
+
+def told(gateway: Gateway, plan: Plan, state: ClaimState) -> Answer | Problem:
+    """Return what the client is told of a committed (or repeated) submission.
+
+    Reads the log only for a key that was used for something else: `differs` tells beforehand.
+    """
     if state.fresh:
         metrics.ORDERS_ACCEPTED.inc(plan.orders)
         return Answer(ACCEPTED, plan.body_of(state.claim.ids_base), {})
-    if state.claim.fingerprint != claim.fingerprint:
-        return REUSED
+    if differs(plan, state):
+        return _reused(gateway, plan, state)
     if not state.done:
         return Problem("idempotency_in_flight", headers={"Retry-After": "1"})
     metrics.ORDERS_REPLAYED.inc()
@@ -222,23 +275,32 @@ def told(plan: Plan, state: ClaimState) -> Answer | Problem:
     return Answer(ACCEPTED, plan.body_of(state.claim.ids_base), replayed)
 
 
-def reused(gateway: Gateway, plan: Plan, state: ClaimState) -> Problem:
-    """Return REUSED naming what differs from the key's first request. Reads the log."""
+def differs(plan: Plan, state: ClaimState) -> bool:
+    """Tell whether the key was used before, for another request."""
+    return not state.fresh and state.claim.fingerprint != plan.submission.claim.fingerprint
+
+
+def _reused(gateway: Gateway, plan: Plan, state: ClaimState) -> Problem:
+    """Return the problem that names what differs from the key's first request."""
     pointers = gateway.differences(plan.submission, state)
     if not pointers:
-        return REUSED
+        return Problem("idempotency_key_reused", "Use a new key for another request.")
     detail = f"It differs in {', '.join(pointers[:5])}. Use a new key for another request."
     entries = tuple(Entry(pointer, "differs") for pointer in pointers)
-    return msgspec.structs.replace(REUSED, detail=detail, errors=entries)
+    return Problem("idempotency_key_reused", detail, entries)
+
+
+def known(gateway: Gateway, plan: Plan) -> ClaimState | None:
+    """Return what is claimed under the plan's key, None if it is fresh. Reads the claims."""
+    claim = plan.submission.claim
+    return gateway.intake.find(claim.account_id, claim.endpoint, claim.key)
 
 
 def overloaded(gateway: Gateway, plan: Plan) -> Answer | Problem:
     """Return 503, or what a repeated request was told: that one asks for no room. Reads the claims."""
-    claim = plan.submission.claim
-    state = gateway.intake.find(claim.account_id, claim.endpoint, claim.key)
+    state = known(gateway, plan)
     if state is not None:
-        answer = told(plan, state)
-        return reused(gateway, plan, state) if answer is REUSED else answer
+        return told(gateway, plan, state)
     detail = "The desk has more orders under way than it can show. Send it again in a moment."
     return Problem("overloaded", detail, headers={"Retry-After": "1"})
 
@@ -256,6 +318,9 @@ def failed(error: Exception) -> Problem:
     return msgspec.structs.replace(problem, headers={"Retry-After": "1"})
 
 
+# ------------------------------------------------------------------ headers
+
+
 def wait_of(headers: Headers) -> float:
     """Return how many seconds `Prefer: wait=N` asks to wait (RFC 7240), 0 without it."""
     prefer = headers.get(b"prefer", b"")
@@ -271,15 +336,6 @@ def _key(headers: Headers, *, bare: bool = False) -> str | Problem:
     check = strict_json.check_accept if bare else strict_json.check_headers
     wrong = check(headers)
     return wrong if wrong is not None else strict_json.check_idempotency_key(headers)
-
-
-def _may_trade(principal: Principal, account_id: str) -> Problem | None:
-    """Somebody else's account does not exist; one's own may be for reading only."""
-    if principal.can_trade(account_id):
-        return None
-    if principal.can_read(account_id):
-        return Problem("permission_denied", "Your role on this account does not trade.")
-    return NOT_FOUND
 
 
 def _trace(headers: Headers) -> str:

@@ -1,0 +1,147 @@
+"""What OpenAPI says about order entry: made of the very structs that bodies are read into.
+
+A hook of drf-spectacular, which knows the views of reading; order entry has no view (flow.py).
+"""
+
+import copy
+from typing import Any, Final
+
+import msgspec
+
+from oms_project.codes import CODES
+from oms_project.kernel import ids
+from orders.entry import bodies, plans
+
+PROBLEM: Final = "application/problem+json"
+Value = dict[str, Any]
+
+_KEY: Final[Value] = {
+    "name": "Idempotency-Key", "in": "header", "required": True,
+    "description": "The same key and body give the same answer, and for ever one order. "
+    'The quoted form of its RFC, `"k-1"`, is the key `k-1`.',
+    "schema": {"type": "string", "pattern": '^[!#-~][!-~]{0,254}$'},
+}  # fmt: skip
+_WAIT: Final[Value] = {
+    "name": "Prefer", "in": "header", "required": False,
+    "description": "`wait=N`: wait up to N seconds for the command's own end.",
+    "schema": {"type": "string", "pattern": "^wait=(0|[1-9][0-9]?)$"},
+}  # fmt: skip
+_ORDER_ID: Final[Value] = {
+    "name": "order_id", "in": "path", "required": True,
+    "schema": {"type": "string", "pattern": f"^{ids.ID_PATTERN}$"},
+}  # fmt: skip
+_REPLAYED: Final[Value] = {
+    "Idempotent-Replayed": {
+        "description": "`true`: the key was known, and nothing was done.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
+_APPLIED: Final[Value] = {
+    "Preference-Applied": {
+        "description": "How long the answer would have been waited for.",
+        "schema": {"type": "string"},
+    }
+}
+_RETRY: Final[Value] = {
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "string"}},
+}
+_RETRIED: Final = (409, 503)
+_WRITE: Final = (400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 503)
+
+
+def add(result: Value, **_: Any) -> Value:
+    """Add order entry to the document (a POSTPROCESSING_HOOK)."""
+    schemas = result["components"]["schemas"]
+    schemas.update(_components())
+    paths = result["paths"]
+    paths["/api/orders"]["post"] = _operation(
+        "orders_place", "Place one order. 202: it is durable, its decision follows.", "NewOrder",
+        _acknowledged("Ack"), 201, wait=True,
+    )  # fmt: skip
+    paths["/api/orders/batch"] = {
+        "post": _operation(
+            "orders_place_batch", "Place a batch: all of it is durable, or nothing is.",
+            "NewBatch", _acknowledged("BatchAck"),
+        )
+    }  # fmt: skip
+    paths["/api/orders/cancel"] = {
+        "post": _operation(
+            "orders_cancel_all", "Cancel all open orders of an account, or of a symbol or side.",
+            "CancelAll", _acknowledged("CancelAck"),
+        )
+    }  # fmt: skip
+    cancel = _operation(
+        "orders_cancel", "Cancel what is left of an order. 200: its end, or it was canceled before.",
+        "", _acknowledged("CancelAck"), 200, wait=True,
+    )  # fmt: skip
+    cancel["parameters"].insert(0, _ORDER_ID)
+    paths["/api/orders/{order_id}/cancel"] = {"post": cancel}
+    return result
+
+
+def _components() -> Value:
+    """Return the schemas of what is read and acknowledged."""
+    kinds = (
+        bodies.OrderBody, bodies.BatchBody, plans.CancelBody, plans.Ack, plans.BatchAck,
+        plans.CancelAck,
+    )  # fmt: skip
+    _, made = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    item = made.pop("OrderBody")
+    alone = copy.deepcopy(item)
+    alone["required"] = sorted({*item["required"], "account_id"})
+    batch = made.pop("BatchBody")
+    batch["properties"]["orders"]["items"] = {"$ref": "#/components/schemas/BatchOrder"}
+    made |= {
+        "NewOrder": alone, "BatchOrder": item, "NewBatch": batch, "CancelAll": made.pop("CancelBody"),
+    }  # fmt: skip
+    return made
+
+
+def _ref(name: str) -> Value:
+    return {"schema": {"$ref": f"#/components/schemas/{name}"}}
+
+
+def _acknowledged(name: str) -> Value:
+    return {
+        "description": "Acknowledged: it is in the log.",
+        "content": {"application/json": _ref(name)},
+        "headers": _REPLAYED,
+    }
+
+
+def _operation(
+    name: str, text: str, body: str, acknowledged: Value, decided: int = 0, *, wait: bool = False
+) -> Value:
+    """Return an operation. decided: the status of the answer with the order in it."""
+    answers: Value = {"202": acknowledged}
+    if decided:
+        kinds = [{"$ref": "#/components/schemas/Order"}]
+        if decided == 200:
+            kinds.append({"$ref": "#/components/schemas/CancelAck"})
+        answers[str(decided)] = {
+            "description": "The order, as the command left it.",
+            "content": {
+                "application/json": {"schema": kinds[0] if len(kinds) == 1 else {"anyOf": kinds}}
+            },
+            "headers": {**_REPLAYED, **_APPLIED},
+        }
+    for status in _WRITE:
+        codes = ", ".join(f"`{row.code}`" for row in CODES.values() if row.status == status)
+        answers[str(status)] = {
+            "description": f"One of {codes}.",
+            "content": {PROBLEM: _ref("Problem")},
+        }
+        if status in _RETRIED:
+            answers[str(status)]["headers"] = _RETRY
+    operation: Value = {
+        "operationId": name, "tags": ["orders"], "description": text,
+        "parameters": [copy.deepcopy(_KEY)], "security": [{"bearer": []}, {"session": []}],
+        "responses": dict(sorted(answers.items())),
+    }  # fmt: skip
+    if wait:
+        operation["parameters"].append(copy.deepcopy(_WAIT))
+    if body:
+        operation["requestBody"] = {
+            "required": True, "content": {"application/json": _ref(body)},
+        }  # fmt: skip
+    return operation
