@@ -178,7 +178,7 @@ class ChangeRequest(models.Model):
     id = models.UUIDField(primary_key=True)
     kind = models.CharField(max_length=16)
     target = models.CharField(max_length=36)
-    actor = models.CharField(max_length=150)
+    actor = models.TextField()
     at_ns = models.BigIntegerField()
     text = models.TextField()
     wanted = models.TextField()

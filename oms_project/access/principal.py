@@ -20,7 +20,7 @@ from django.contrib.auth import SESSION_KEY, get_user
 from django.http import HttpRequest, parse_cookie
 from django.middleware.csrf import CsrfViewMiddleware
 
-from oms_project.access import tokens
+from oms_project.access import actors, tokens
 from oms_project.access.errors import AccessError
 from oms_project.access.models import Desk, Membership, TokenFamily, User
 from oms_project.access.sessions import SessionStore
@@ -67,6 +67,11 @@ class Principal:
     @property
     def pk(self) -> str:
         return self.user_id
+
+    @property
+    def actor(self) -> str:
+        """Who this is in the log."""
+        return actors.of_user(self.user_id, self.username)
 
     def on(self, account_id: str, action: Action) -> Problem | None:
         """Return why this user may not do *action* with an account; None: they may.

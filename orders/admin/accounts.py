@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 
 from marketdata import wiring as market
 from marketdata.domain.instrument import UNITS_MAX, units_text
-from oms_project.access import accounts
+from oms_project.access import accounts, actors
 from oms_project.access.models import Account
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import BalanceRow
@@ -283,7 +283,7 @@ class AccountAdmin(changes.LoggedAdmin):
             account.pk, adjustment_id, cleaned["asset"], cleaned["amount"], cleaned["reason"]
         )
         asked = Asked(
-            adjustment_id, ADJUSTMENT, account.pk, request.user.get_username(),
+            adjustment_id, ADJUSTMENT, account.pk, actors.of_user(request.user.pk, request.user.get_username()),
             wiring.clock().now_ns(), form.text(), form.wanted,
         )  # fmt: skip
         sent, new = changes.send(asked, command, account_id=account.pk)

@@ -19,6 +19,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from oms_project.access import actors
 from oms_project.kernel import ids
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.rest import times
@@ -74,7 +75,7 @@ def _row(asked: Asked, state: str) -> dict[str, Any]:
     known = asked.offset is not None
     return {
         "at": times.text(asked.at_ns)[:19].replace("T", " "),
-        "actor": asked.actor, "text": asked.text, "state": state, "meaning": MEANINGS[state],
+        "actor": actors.shown(asked.actor), "text": asked.text, "state": state, "meaning": MEANINGS[state],
         "place": f"{asked.partition} / {asked.offset}" if known else "",
     }  # fmt: skip
 
@@ -285,7 +286,7 @@ class LoggedAdmin(admin.ModelAdmin):
             return
         asked = Asked(
             str(form.cleaned_data["request_id"]), self.kind, self.target_of(obj, form),
-            request.user.get_username(), wiring.clock().now_ns(), form.text(), form.wanted,
+            actors.of_user(request.user.pk, request.user.get_username()), wiring.clock().now_ns(), form.text(), form.wanted,
         )  # fmt: skip
         obj.sent = self.ask(obj, form, asked)
 

@@ -1,11 +1,14 @@
 """A measurement as people and programs read it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
+
+LINE_MAX: Final = 6
+"""Figures shown in one line."""
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -55,7 +58,8 @@ def show(result: Result, *, as_json: bool) -> None:
         if value in (None, {}, []) or name == "scenario":
             continue
         if isinstance(value, dict):
-            value = "  ".join(f"{key} {inner}" for key, inner in value.items())
+            between = "\n" if len(value) > LINE_MAX else "  "
+            value = between.join(f"{key} {inner}" for key, inner in value.items())
         elif isinstance(value, list):
             value = "\n".join(value)
         elif isinstance(value, float):

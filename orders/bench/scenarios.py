@@ -16,6 +16,7 @@ from orders import engine, wiring
 from orders import replay as replay_log
 from orders.bench import against, client, verify, workload
 from orders.bench.product import Product, free_port, own_cpu_us
+from orders.bench.read import read
 from orders.bench.result import Result, percentiles
 
 DRAIN_S = 120.0
@@ -227,4 +228,4 @@ def replay(progress: Callable[[int], None] | None = None) -> Result:
     )  # fmt: skip
 
 
-SCENARIOS = {"batch": batch, "single": single, "replay": replay}
+SCENARIOS = {"batch": batch, "single": single, "replay": replay, "read": read}

@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
                 ('kind', models.CharField(max_length=16)),
                 ('target', models.CharField(max_length=36)),
-                ('actor', models.CharField(max_length=150)),
+                ('actor', models.TextField()),
                 ('at_ns', models.BigIntegerField()),
                 ('text', models.TextField()),
                 ('wanted', models.TextField()),

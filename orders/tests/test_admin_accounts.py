@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
@@ -24,6 +25,11 @@ URL = f"/admin/access/account/{ACCOUNT}/change/"
 ADD = "/admin/access/account/add/"
 ADJUST = f"/admin/access/account/{ACCOUNT}/adjust/"
 LIST = "/admin/access/account/"
+
+
+def actor_of(username: str) -> str:
+    """Return how the log names that user: the id stays when the name is another's one day."""
+    return f"user:{get_user_model().objects.get(username=username).pk}:{username}"
 
 
 def client_of(desk_role: str, **fields: Any) -> Client:
@@ -79,7 +85,7 @@ def test_a_change_of_limits_is_a_command(product: Product) -> None:
         max_open_orders=7, max_order_value=1250_50000000, restricted_symbols=("BTC-USD",)
     )
     assert command == commands.SetAccount(ACCOUNT, "Alpha Fund", AccountState.REDUCE_ONLY, limits)
-    assert envelope.actor == "risk_officer"
+    assert envelope.actor == actor_of("risk_officer")
     row = Account.objects.get(pk=ACCOUNT)
     assert (row.state, row.limits) == ("ACTIVE", {}), "not in force before the engine has it"
     assert 'data-state="pending"' in answer.content.decode()
@@ -239,7 +245,7 @@ def test_an_adjustment_is_booked_once(product: Product) -> None:
     client.post(ADJUST, posted)
     envelope, command = newest_command(product)
     assert (command.asset, command.units, command.reason) == ("BTC", 250000000, "opening balance")
-    assert (envelope.actor, command.adjustment_id) == ("admin", str(posted["request_id"]))
+    assert (envelope.actor, command.adjustment_id) == (actor_of("admin"), str(posted["request_id"]))
     product.gateway.broadcast(command, account_id=ACCOUNT, actor="a third time, past the form")
     product.work()
     balance = {row.asset: row for row in product.store.balances((ACCOUNT,))}["BTC"]

@@ -18,7 +18,8 @@ class Command(BaseCommand):
         "  manage.py bench batch --seconds 10\n"
         "  manage.py bench single --rate 1000 --seconds 10 --json\n"
         "  manage.py bench single --max\n"
-        "  manage.py bench replay"
+        "  manage.py bench replay\n"
+        "  manage.py bench read --orders 1000000"
     )
 
     def add_arguments(self, parser) -> None:
@@ -27,6 +28,9 @@ class Command(BaseCommand):
         parser.add_argument("--rate", type=int, default=1000, help="single: requests a second")
         parser.add_argument("--max", action="store_true", help="single: as fast as they are taken")
         parser.add_argument("--batch", type=int, default=500, help="batch: orders a request")
+        parser.add_argument(
+            "--orders", type=int, default=1_000_000, help="read: how many there are"
+        )
         parser.add_argument("--connections", type=int, default=0)
         parser.add_argument("--accounts", type=int, default=8)
         parser.add_argument("--latency-ms", default="0-0", help="the simulated venue's, min-max")
@@ -66,6 +70,8 @@ class Command(BaseCommand):
                 connections=options["connections"] or (32 if options["max"] else 64),
                 accounts=options["accounts"],
             )  # fmt: skip
+        elif scenario == "read":
+            result = scenarios.read(orders=options["orders"])
         else:
             result = scenarios.replay()
         show(result, as_json=options["json"])
