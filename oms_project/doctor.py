@@ -22,7 +22,7 @@ from oms_project.adapters.clock import NS_PER_S
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError
 from oms_project.kernel.words import Topic
-from orders import deadletters, engine, wiring
+from orders import deadletters, wiring
 from orders.domain import commands
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -184,16 +184,7 @@ def prices() -> str:
 
 def the_engine() -> str:
     """The group's own offset is at most a second old; marks keep it moving while prices come."""
-    found = wiring.log()
-    behind = {}
-    subscription = found.subscribe(Topic.COMMANDS, engine.GROUP)
-    try:
-        for partition in range(found.partitions):
-            at = subscription.committed(partition) or 0
-            behind[partition] = found.end_offset(Topic.COMMANDS, partition) - at
-    finally:
-        subscription.close()
-    return _lag(behind, "commands")
+    return _lag(health.engine_lags(), "commands")
 
 
 def the_projector() -> str:

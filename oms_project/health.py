@@ -23,7 +23,7 @@ from oms_project.checks import CHECK_S, FAILED, OK, Check, Checks, is_ready
 from oms_project.kernel.ports import Progress
 from oms_project.kernel.words import Topic
 from oms_project.probes import LagSource, Source, ValueSource
-from orders import wiring
+from orders import engine, wiring
 
 PROGRESS_NS: Final = 900 * NS_PER_MS
 
@@ -99,15 +99,21 @@ def projector_lags() -> dict[int, int]:
     return {part: max(0, ends[part] - at) for part, at in positions.items()}
 
 
-def engine_lags() -> dict[int, int]:
-    """Return partition -> commands behind the newest one whose effect is stored: an upper bound.
+def engine_positions() -> dict[int, int]:
+    """Return partition -> where the engines go on in oms.commands, at most a second old."""
+    committed = wiring.log().committed(Topic.COMMANDS, engine.GROUP)
+    return {part: committed.get(part, 0) for part in range(wiring.log().partitions)}
 
-    Commands without an effect (marks, mostly) count until one with an effect comes after them. The
-    engine itself tells how far it is (`oms_loop_lag_records`).
-    """
-    newest = {part: one.last_command for part, one in _progress.all().items()}
-    ends = wiring.log().end_offsets(Topic.COMMANDS)
-    return {part: max(0, ends[part] - at - 1) for part, at in newest.items()}
+
+def _command_ends() -> list[int]:
+    return wiring.log().end_offsets(Topic.COMMANDS)
+
+
+def engine_lags() -> dict[int, int]:
+    """Return partition -> commands that no engine has decided yet."""
+    positions = engine_positions()
+    ends = _command_ends()
+    return {part: max(0, ends[part] - at) for part, at in positions.items()}
 
 
 def _lag() -> Mapping[str, Any]:
@@ -185,8 +191,8 @@ SOURCES: Final[tuple[Source, ...]] = (
     LagSource(
         "oms_projector_lag", "Events that are not stored yet", _event_ends, projector_positions
     ),
-    ValueSource(
-        "oms_engine_lag_records", "Commands whose effect is not stored", "partition", engine_lags
+    LagSource(
+        "oms_engine_lag", "Commands that are not decided yet", _command_ends, engine_positions
     ),
     ValueSource(
         "oms_paused_topics", "Topics that wait for an operator", "partition", paused_by_partition

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import structlog
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from oms_project.adapters.kafka_group import READING, KafkaSubscription, stored
@@ -64,6 +64,7 @@ class KafkaLog:
         self._producer: KafkaProducer | None = None
         self._readers = _Readers(brokers, self._options, role)
         self._ends = _Ends(brokers, self._options, role)
+        self._groups = _Groups(brokers, self._options, role)
 
     def append(self, topic: str, records: Sequence[Record]) -> list[int]:
         for record in records:
@@ -113,6 +114,9 @@ class KafkaLog:
     def first_offset(self, topic: str, partition: int) -> int:
         return self._reader(topic, partition).first_offset()
 
+    def committed(self, topic: str, group: str) -> dict[int, int]:
+        return self._groups.of(topic, self.partitions, group)
+
     def subscribe(self, topic: str, group: str) -> KafkaSubscription:
         return KafkaSubscription(self._brokers, self._options, topic, group, self._role)
 
@@ -126,6 +130,7 @@ class KafkaLog:
             _close(producer)
         self._readers.close()
         self._ends.close()
+        self._groups.close()
 
     def _reader(self, topic: str, partition: int) -> "_Reader":
         self._check(partition)
@@ -324,3 +329,33 @@ class _Ends:
             if self._consumer is not None:
                 self._consumer.close(autocommit=False, timeout_ms=BLOCK_MS_MAX)
                 self._consumer = None
+
+
+class _Groups:
+    """How far groups are, seen from outside: looking must not take a partition from a member."""
+
+    def __init__(self, brokers: tuple[str, ...], options: KafkaOptions, role: str) -> None:
+        self._brokers = brokers
+        self._options = options
+        self._role = role
+        self._turn = _Turn()
+        self._admin: KafkaAdminClient | None = None
+
+    def of(self, topic: str, partitions: int, group: str) -> dict[int, int]:
+        with self._turn.take():
+            if self._admin is None:
+                self._admin = connect(
+                    KafkaAdminClient, self._brokers, self._options,
+                    client_id=f"{self._role}-groups", request_timeout_ms=READ_MS_MAX,
+                )  # fmt: skip
+            every = [TopicPartition(topic, number) for number in range(partitions)]
+            found = self._admin.list_group_offsets({group: every})[group]
+            return {
+                where.partition: int(at.offset) for where, at in found.items() if at.offset >= 0
+            }
+
+    def close(self) -> None:
+        with self._turn.lock, translated():
+            if self._admin is not None:
+                self._admin.close()
+                self._admin = None

@@ -96,6 +96,10 @@ class MemoryLog:
         with self._changed:
             return self._parts[topic, partition].start
 
+    def committed(self, topic: str, group: str) -> dict[int, int]:
+        with self._changed:
+            return dict(self._groups[topic, group].committed)
+
     def subscribe(self, topic: str, group: str) -> "MemorySubscription":
         with self._changed:
             state = self._groups[topic, group]

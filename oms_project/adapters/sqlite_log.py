@@ -117,6 +117,10 @@ class SqliteLog:
         oldest = self.file(topic).fetch(sql, low, low + (1 << PARTITION_BITS))[0][0]
         return 0 if oldest is None else oldest - low
 
+    def committed(self, topic: str, group: str) -> dict[int, int]:
+        sql = "SELECT partition, next FROM groups WHERE name = ?"
+        return dict(self.file("groups").fetch(sql, f"{group}/{topic}"))
+
     def subscribe(self, topic: str, group: str) -> "SqliteSubscription":
         return SqliteSubscription(self, topic, group)
 

@@ -144,6 +144,9 @@ class Log(Protocol):
     def first_offset(self, topic: str, partition: int) -> int:
         """Return the oldest offset that can still be read (the end offset if there is none)."""
 
+    def committed(self, topic: str, group: str) -> dict[int, int]:
+        """Return where *group* goes on in each partition it ever committed, without joining it."""
+
     def subscribe(self, topic: str, group: str) -> Subscription:
         """Join *group*: partitions are shared among its live members, each owned by one."""
 

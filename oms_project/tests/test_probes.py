@@ -100,7 +100,7 @@ def test_metrics_are_known_by_name() -> None:
     for name in (
         "oms_orders_accepted_total", "oms_requests_refused_total", "oms_ack_latency_seconds",
         "oms_http_requests_total", "oms_ws_connections", "oms_projector_lag_records",
-        "oms_projector_lag_seconds", "oms_engine_lag_records", "oms_paused_topics",
+        "oms_projector_lag_seconds", "oms_engine_lag_records", "oms_engine_lag_seconds", "oms_paused_topics",
         "oms_price_age_seconds", "oms_loop_rounds_total", "oms_loop_items_total",
         "oms_loop_errors_total", "oms_loop_round_seconds", "oms_dead_letters_total",
         "oms_tasks_total", "oms_task_seconds", "oms_event_loop_delay_seconds",

@@ -112,6 +112,21 @@ def test_all_ends_at_once(case: LogCase, log: Log) -> None:
     assert sum(one_by_one) == 3
 
 
+def test_how_far_a_group_is_seen_from_outside(
+    case: LogCase, log: Log, members: Members, alone: Subscription
+) -> None:
+    """Nothing before the first commit; then that, and looking takes no partition from its owner."""
+    assert log.committed(case.topic, GROUP) == {}
+    log.append(case.topic, [record("a"), record("b")])
+    alone.commit({0: 1})
+    assert log.committed(case.topic, GROUP) == {0: 1}
+    alone.commit({0: 2, 1: 0})
+    assert log.committed(case.topic, GROUP) == {0: 2, 1: 0}
+    assert log.committed(case.topic, "nobody") == {}
+    alone.poll(1, 0)
+    assert alone.assigned() == frozenset(range(PARTITIONS))
+
+
 def test_a_record_comes_back_as_it_went_in(case: LogCase, log: Log) -> None:
     """Every byte, an empty key, and a value of a megabyte."""
     large = bytes(range(256)) * 4096
