@@ -48,6 +48,10 @@ VARS: Mapping[str, Var] = {
     "OMS_DEBUG": Var("0", _flag, "Django's debug mode; never in production"),
     "OMS_SECRET_KEY": Var("", str, "signs sessions; empty: made once and kept in OMS_DATA_DIR"),
     "OMS_JWT_KEY": Var("", str, "signs access tokens; empty: derived from the secret key"),
+    "OMS_SECRET_KEYS_OLD": Var(
+        "", _list, "secret keys of before: what they signed stays good until it ends"
+    ),
+    "OMS_JWT_KEYS_OLD": Var("", _list, "the same for access tokens"),
     "OMS_ALLOWED_HOSTS": Var("localhost,127.0.0.1,[::1]", _list, "host names served"),
     "OMS_TRUSTED_ORIGINS": Var("", _list, "https://host of each proxy name, for CSRF and sockets"),
     "OMS_SECURE_COOKIES": Var("0", _flag, "1 behind https: secure cookies, HSTS"),
@@ -100,6 +104,8 @@ class Env:
     debug: bool
     secret_key: str
     jwt_key: str
+    secret_keys_old: tuple[str, ...]
+    jwt_keys_old: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
     trusted_origins: tuple[str, ...]
     secure_cookies: bool

@@ -11,6 +11,7 @@ import msgspec
 import redis
 from django.conf import settings
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -29,10 +30,25 @@ PROGRESS_NS: Final = 900 * NS_PER_MS
 
 
 # ------------------------------------------------------------------ the dependencies
+@functools.cache
+def _migrated() -> bool:
+    """Tell that all migrations are applied; asked until they are, and never again.
+
+    Raises:
+        LookupError: some are not. A process that is newer than its database waits for it.
+    """
+    for alias in settings.DATABASES:
+        executor = MigrationExecutor(connections[alias])
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise LookupError(f"{alias}: not migrated; manage.py migrate --database {alias}")
+    return True
+
+
 def _database() -> Mapping[str, Any]:
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
+    _migrated()
     return {}
 
 

@@ -12,6 +12,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = environment.load()
 
 SECRET_KEY = environment.secret_key(ENV)
+SECRET_KEY_FALLBACKS = list(ENV.secret_keys_old)
 DEBUG = ENV.debug
 ALLOWED_HOSTS = list(ENV.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENV.trusted_origins)
@@ -219,6 +220,7 @@ TOKENS = {
     "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
     "ALGORITHM": "HS256",
     "SIGNING_KEY": ENV.jwt_key or f"jwt:{SECRET_KEY}",
+    "OLD_KEYS": ENV.jwt_keys_old or tuple(f"jwt:{key}" for key in ENV.secret_keys_old),
     "ISSUER": "crypto-oms",
     "AUDIENCE": "crypto-oms-api",
 }

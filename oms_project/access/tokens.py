@@ -5,6 +5,7 @@ refresh token that comes back well after it was used means that somebody else ha
 family ends, and with it the access tokens it gave (principal.py looks).
 """
 
+import contextlib
 import uuid
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ lost, and two tabs may ask at once. Later it is a copy in somebody else's hands.
 _REQUIRED: Final = ["exp", "iat", "iss", "aud", "sub", "jti", "token_type"]
 _CONF: Final[dict[str, Any]] = settings.TOKENS
 _KEY: Final[str] = _CONF["SIGNING_KEY"]
+_KEYS: Final[tuple[str, ...]] = (_KEY, *_CONF["OLD_KEYS"])
+"""Whose signature is good: the newest key signs, those of before only say what they said."""
 _now_ns = SystemClock.now_ns
 _logger = structlog.get_logger(__name__)
 
@@ -51,16 +54,28 @@ def read(token: str, kind: str) -> dict[str, Any]:
     Raises:
         AccessError: invalid_token or token_expired.
     """
+    for key in _KEYS[:-1]:
+        with contextlib.suppress(jwt.InvalidSignatureError):
+            return _read(token, key, kind)
+    try:
+        return _read(token, _KEYS[-1], kind)
+    except jwt.InvalidSignatureError as error:
+        raise AccessError("invalid_token") from error
+
+
+def _read(token: str, key: str, kind: str) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
-            _KEY,
+            key,
             algorithms=[_CONF["ALGORITHM"]],  # pinned: the header does not choose
             audience=_CONF["AUDIENCE"],
             issuer=_CONF["ISSUER"],
             options={"require": _REQUIRED},
             leeway=LEEWAY_S,
         )
+    except jwt.InvalidSignatureError:
+        raise  # it may be another key's
     except jwt.ExpiredSignatureError as error:
         raise AccessError("token_expired") from error
     except (jwt.InvalidTokenError, ValueError, TypeError) as error:

@@ -33,7 +33,7 @@ class KafkaOptions:
     """What the query of a kafka:// URL may say; the defaults fit an open broker on this machine.
 
     For Amazon MSK: security_protocol=SASL_SSL & sasl_mechanism=SCRAM-SHA-512 with user:password in
-    the URL, or sasl_mechanism=AWS_MSK_IAM (needs botocore). ssl_cafile: only for a private CA.
+    the URL, or sasl_mechanism=AWS_MSK_IAM (the process' AWS role and region). ssl_cafile: only for a private CA.
     session_timeout_ms: after this long without a heartbeat a member's partitions go to others.
     instance: makes members static ("role-instance"): one that restarts within the session time-out
     gets its partitions back at once. Must be unique per process of a role.
@@ -52,12 +52,17 @@ class KafkaOptions:
         """Return the options in *source*.
 
         Raises:
-            ValueError: an option that does not exist, or is not a number where one is due.
+            ValueError: an option that does not exist, is not a number where one is due, or is of
+                no effect without another.
         """
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(source) - known)
         if unknown:
             raise ValueError(f"LOG_URL: no option {', '.join(unknown)}; there are {sorted(known)}")
+        if source.get("sasl_mechanism") and not source.get("security_protocol", "").startswith(
+            "SASL_"
+        ):
+            raise ValueError("LOG_URL: a sasl_mechanism needs security_protocol=SASL_SSL")
         values: dict[str, Any] = dict(source)
         if "session_timeout_ms" in values:
             values["session_timeout_ms"] = int(values["session_timeout_ms"])

@@ -19,7 +19,7 @@ from oms_project import metrics
 from oms_project.access.errors import AccessError
 from oms_project.codes import BY_STATUS, CODES, Outcome
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
-from oms_project.problem import CONTENT_TYPE, NOT_FOUND, Entry, Problem
+from oms_project.problem import CONTENT_TYPE, NOT_FOUND, Entry, Problem, escaped
 from oms_project.rest import pages
 
 API_PREFIXES: Final = ("/api/", "/health")
@@ -126,9 +126,8 @@ def _entries(details: Any, pointer: str) -> Iterable[Entry]:
         yield Entry(pointer, _DRF_CODES.get(code, str(code)), str(details["message"]))
     elif isinstance(details, dict):
         for name, inner in details.items():
-            yield from _entries(
-                inner, f"{pointer}/{name}" if name != "non_field_errors" else pointer
-            )
+            below = pointer if name == "non_field_errors" else f"{pointer}/{escaped(str(name))}"
+            yield from _entries(inner, below)
     elif isinstance(details, list):
         for inner in details:
             yield from _entries(inner, pointer)

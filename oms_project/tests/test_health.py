@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +51,29 @@ def test_ready_says_who_fails() -> None:
 def test_what_is_not_required_does_not_make_us_unready() -> None:
     """Orders are refused without prices by risk, not by the load balancer."""
     assert checks.ready(Checks({"log": fine}, {"prices": broken}))[0] == 200
+
+
+def test_a_database_that_is_not_migrated_is_not_ready(monkeypatch: Any) -> None:
+    """A new release waits for its tables; once they are there nobody asks again."""
+    asked: list[str] = []
+
+    class Executor:
+        loader = SimpleNamespace(graph=SimpleNamespace(leaf_nodes=list))
+
+        def __init__(self, connection: Any) -> None:
+            asked.append(connection.alias)
+
+        def migration_plan(self, targets: Any) -> list[str]:
+            return ["access.0042"] if len(asked) < 2 else []
+
+    monkeypatch.setattr(health, "MigrationExecutor", Executor)
+    monkeypatch.setattr(checks, "KNOWN_NS", -1)
+    monkeypatch.setattr(checks, "KEPT_NS", -1)
+    health._migrated.cache_clear()
+    found = health.checks("web")
+    assert [checks.ready(found)[0] for _ in range(3)] == [503, 200, 200]
+    assert asked == ["default", "default", "store"]
+    health._migrated.cache_clear()
 
 
 def test_a_lost_redis_makes_nobody_unready(monkeypatch: Any) -> None:

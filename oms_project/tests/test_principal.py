@@ -170,6 +170,17 @@ def test_forged_bytes(user: Any) -> None:
         assert refused(token) == "invalid_token"
 
 
+def test_a_key_of_before_is_still_read(user: Any, monkeypatch: Any) -> None:
+    """Another key logs nobody out; a key that is taken off the list does."""
+    old = a_token(user, key="k" * 40)
+    assert refused(old) == "invalid_token"
+    monkeypatch.setattr(tokens, "_KEYS", (CONF["SIGNING_KEY"], "x" * 40, "k" * 40))
+    assert principal.from_bearer(old).username == "ann"
+    assert principal.from_bearer(a_token(user)).username == "ann"
+    assert refused(a_token(user, key="k" * 40, exp=1)) == "token_expired"
+    assert refused(a_token(user, key="y" * 40)) == "invalid_token"
+
+
 def test_the_token_says_nothing_about_its_key(user: Any) -> None:
     """kid, jku and jwk in the header change nothing."""
     header = {"kid": "../../dev/null", "jku": "https://evil.example/jwks"}

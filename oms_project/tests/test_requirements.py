@@ -19,6 +19,7 @@ RUN = {
     "uvloop": "the loop of oms_project/server.py",
     "websockets": "uvicorn's websockets of oms_project/server.py",
     "hiredis": "redis-py reads with it where it is there",
+    "botocore": "kafka-python signs in at Amazon MSK with it (AWS_MSK_IAM)",
     "crc32c": "kafka-python checks and writes records with it",
     "psycopg": "Django's PostgreSQL, with DATABASE_URL",
     "psycopg-binary": "psycopg's own client library",

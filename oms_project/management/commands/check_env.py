@@ -11,7 +11,9 @@ from rich.text import Text
 from oms_project import env
 from oms_project.management.terminal import TerminalCommand, failed
 
-SECRETS: Final = frozenset({"OMS_SECRET_KEY", "OMS_JWT_KEY"})
+SECRETS: Final = frozenset(
+    {"OMS_SECRET_KEY", "OMS_JWT_KEY", "OMS_SECRET_KEYS_OLD", "OMS_JWT_KEYS_OLD"}
+)
 MASK: Final = "••••••"
 _PASSWORD: Final = re.compile(r"(?<=://)([^:/@]*):(\S+)@")
 

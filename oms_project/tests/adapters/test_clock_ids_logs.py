@@ -4,6 +4,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from kafka.net.sasl import SASL_MECHANISMS
 
 from oms_project.adapters.clock import NS_PER_S, FakeClock, SystemClock
 from oms_project.adapters.ids import SeededIds, SystemIds, seeded
@@ -79,3 +80,25 @@ def test_an_option_that_cannot_be_is_told(query: str) -> None:
     """Durability is not for the URL to weaken."""
     with pytest.raises(ValueError, match=r"acks|soon"):
         kafka_address(f"kafka://one:9092?{query}")
+
+
+def test_amazon_msk_is_signed_in_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the client says first is signed with the role's key: everything for it is installed."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-of-nobody")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    _, options = kafka_address(
+        "kafka://b-1.example:9098?security_protocol=SASL_SSL&sasl_mechanism=AWS_MSK_IAM"
+    )
+    kind = SASL_MECHANISMS[options.sasl_mechanism]
+    said = kind(host="b-1.example", **options.client()).auth_bytes()
+    assert b"kafka-cluster:Connect" in said
+    assert b"AKIDEXAMPLE" in said
+    assert b"a-secret-of-nobody" not in said
+
+
+def test_a_mechanism_without_its_protocol_is_refused() -> None:
+    """It would be ignored, and the broker would be blamed."""
+    with pytest.raises(ValueError, match="SASL_SSL"):
+        kafka_address("kafka://b-1.example:9098?sasl_mechanism=SCRAM-SHA-512")
