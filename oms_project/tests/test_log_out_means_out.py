@@ -1,6 +1,7 @@
 """Whoever lost a right is out: tokens, page sessions and what sockets look up, all by one number."""
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,7 +20,7 @@ from oms_project.access.errors import AccessError
 from oms_project.access.models import Account, Membership, User
 from oms_project.access.sessions import NOTE_S, SESSION_IDLE_S, SESSION_LIFE_S
 from oms_project.asgi import application
-from oms_project.rest.sockets import Seat, Seats
+from oms_project.rest.sockets import SWEEP_AT_ONCE, Seat, Seats
 from oms_project.tests.asgi import ask
 
 pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=True)
@@ -121,6 +122,25 @@ def test_everything_ends(ann: User, end: Callable[[User], None]) -> None:
     assert page.get("/password/").status_code == 302
     asyncio.run(seats.sweep())
     assert [seat.gone.is_set() for seat in seated] == [True, True]
+
+
+def test_many_sockets_are_looked_up_some_at_once(ann: User) -> None:
+    """One behind the other, the last of some hundreds would wait for longer than we say."""
+    page = Client()
+    page.force_login(ann)
+    found = principal.from_session(cookies_of(page))
+    together = threading.Barrier(SWEEP_AT_ONCE)
+
+    def look_up() -> principal.Principal:
+        together.wait(10)  # broken, unless that many come at once
+        return dataclasses.replace(found, username="looked up")
+
+    seats = Seats()
+    seated = [Seat(found, look_up, str(number)) for number in range(2 * SWEEP_AT_ONCE)]
+    for seat in seated:
+        seats.take(seat)
+    asyncio.run(seats.sweep())
+    assert {seat.principal.username for seat in seated} == {"looked up"}
 
 
 def test_what_is_no_right_ends_nothing(ann: User) -> None:
