@@ -79,10 +79,5 @@ class Problem(msgspec.Struct, frozen=True):
         )
 
 
-def escaped(name: str) -> str:
-    """Return *name* as a part of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
 NOT_FOUND: Final = Problem("not_found")
 """For what does not exist and for what is somebody else's: the same value, so the same bytes."""

@@ -1,6 +1,6 @@
 """REST for instruments and prices. One class an URL; nothing here computes a price."""
 
-from typing import Any, Final
+from typing import Final
 
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
@@ -14,7 +14,8 @@ from marketdata.domain.aggregate import LEVELS_MAX
 from marketdata.domain.instrument import Units
 from marketdata.rest import schemas
 from marketdata.view import Seen
-from oms_project.rest.problem import Problem, ProblemError, invalid_query
+from oms_project.rest.parameters import Parameters
+from oms_project.rest.problem import Problem, ProblemError
 from oms_project.rest.schema import problems
 
 TRADES_DEFAULT: Final = 50
@@ -30,7 +31,7 @@ class InstrumentsView(APIView):
         responses={200: schemas.InstrumentsSchema, **problems(400, 401, 503)},
     )
     def get(self, request: Request) -> Response:
-        _known_parameters(request)
+        Parameters.of(request)
         results = [queries.instrument(one) for one in wiring.listings().values()]
         return Response({"instruments": results})
 
@@ -44,7 +45,7 @@ class TickerView(APIView):
         responses={200: schemas.TickerSchema, **problems(400, 401, 404, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
-        _known_parameters(request)
+        Parameters.of(request)
         units, seen = _find(symbol)
         return Response(queries.ticker(seen.prices, units, stale=_stale(symbol)))
 
@@ -61,8 +62,8 @@ class BookView(APIView):
         responses={200: schemas.BookSchema, **problems(400, 401, 404, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
-        _known_parameters(request, "depth")
-        depth = _whole(request, "depth", default=LEVELS_MAX, largest=LEVELS_MAX)
+        parameters = Parameters.of(request, ("depth",))
+        depth = parameters.whole("depth", default=LEVELS_MAX, least=1, most=LEVELS_MAX)
         units, seen = _find(symbol)
         return Response(queries.book(seen.prices, units, stale=_stale(symbol), depth=depth))
 
@@ -77,8 +78,8 @@ class TradesView(APIView):
         responses={200: schemas.TradesSchema, **problems(400, 401, 404, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
-        _known_parameters(request, "limit")
-        limit = _whole(request, "limit", default=TRADES_DEFAULT, largest=TRADES_MAX)
+        parameters = Parameters.of(request, ("limit",))
+        limit = parameters.whole("limit", default=TRADES_DEFAULT, least=1, most=TRADES_MAX)
         units, seen = _find(symbol)
         newest = reversed(seen.trades[-limit:])
         return Response({"symbol": symbol, "trades": queries.trades(newest, units)})
@@ -99,21 +100,3 @@ def _find(symbol: str) -> tuple[Units, Seen]:
 def _stale(symbol: str) -> bool:
     view = wiring.view()
     return view.broken or view.is_stale(symbol)
-
-
-def _known_parameters(request: Request, *names: str) -> None:
-    """Refuse query parameters nobody reads: a typo must not be ignored."""
-    for name in request.query_params:
-        if name not in names:
-            raise invalid_query(name[:64], "there is no such parameter")
-
-
-def _whole(request: Request, name: str, *, default: int, largest: int) -> int:
-    values: list[Any] = request.query_params.getlist(name)
-    if not values:
-        return default
-    text = values[0]
-    good = len(values) == 1 and text.isascii() and text.isdecimal() and len(text) <= 6
-    if not good or not 1 <= int(text) <= largest:
-        raise invalid_query(name, f"must be one whole number from 1 to {largest}")
-    return int(text)

@@ -19,7 +19,7 @@ from oms_project import metrics
 from oms_project.access.errors import AccessError
 from oms_project.codes import BY_STATUS, CODES, Outcome
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
-from oms_project.problem import CONTENT_TYPE, NOT_FOUND, Entry, Problem, escaped
+from oms_project.problem import CONTENT_TYPE, NOT_FOUND, Entry, Problem, token
 from oms_project.rest import pages
 
 API_PREFIXES: Final = ("/api/", "/health")
@@ -39,10 +39,14 @@ class ProblemError(drf.APIException):
         super().__init__(self.problem.detail, self.problem.code)
 
 
-def invalid_query(name: str, detail: str) -> ProblemError:
+class InvalidQueryError(ProblemError, ValueError):
+    """A query parameter that cannot be read."""
+
+
+def invalid_query(name: str, detail: str) -> InvalidQueryError:
     """Return the 400 that names a query parameter."""
     entry = Entry(f"?{name}", "invalid", detail)
-    return ProblemError(Problem("invalid_query_parameter", f"{name}: {detail}", (entry,)))
+    return InvalidQueryError(Problem("invalid_query_parameter", f"{name}: {detail}", (entry,)))
 
 
 # ------------------------------------------------------------------ what others raise
@@ -126,7 +130,7 @@ def _entries(details: Any, pointer: str) -> Iterable[Entry]:
         yield Entry(pointer, _DRF_CODES.get(code, str(code)), str(details["message"]))
     elif isinstance(details, dict):
         for name, inner in details.items():
-            below = pointer if name == "non_field_errors" else f"{pointer}/{escaped(str(name))}"
+            below = pointer if name == "non_field_errors" else f"{pointer}/{token(str(name))}"
             yield from _entries(inner, below)
     elif isinstance(details, list):
         for inner in details:

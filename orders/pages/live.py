@@ -10,13 +10,13 @@ from marketdata import queries as market_queries
 from marketdata import wiring as market
 from oms_project.access import principal as access
 from oms_project.access.errors import AccessError
-from oms_project.kernel.ports import OrderQuery
-from oms_project.kernel.words import Role, Side, Status
-from oms_project.rest import times
+from oms_project.kernel.words import Role
+from oms_project.rest.parameters import Parameters
 from orders import wiring
 from orders.domain import demo
 from orders.pages import door
 from orders.pages.desk import Answer, Value
+from orders.queries import filters
 
 EVENTS_MAX = 500
 FILLS_MAX = 100
@@ -83,9 +83,15 @@ class LiveDesk:
 
     # ------------------------------------------------------------------ orders
     def orders(self, request: HttpRequest, query: Mapping[str, str]) -> Value:
-        if query["account_id"] not in self._roles(request):
+        try:
+            who = access.from_session(request.COOKIES)
+        except AccessError:
             return {"orders": [], "next_cursor": None}
-        return wiring.read_side().orders(_order_query(query), query.get("cursor", ""))
+        if not who.can_read(query["account_id"]):
+            return {"orders": [], "next_cursor": None}
+        parameters = Parameters.once(query, filters.ORDER_FILTERS)
+        wanted = filters.order_query(parameters, who)
+        return wiring.read_side().orders(wanted, parameters.cursor)
 
     def order(self, request: HttpRequest, order_id: str) -> Value | None:
         return wiring.read_side().order(str(order_id), tuple(self._roles(request)))
@@ -118,26 +124,3 @@ class LiveDesk:
 
     def new_key(self) -> str:
         return wiring.ids().new()
-
-
-def _order_query(query: Mapping[str, str]) -> OrderQuery:
-    """Read the filters of a list of orders.
-
-    Raises:
-        ValueError: one that cannot be read.
-    """
-    try:
-        statuses = tuple(Status(name) for name in query.get("status", "").split(",") if name)
-        side = Side(query["side"]).value if "side" in query else None
-    except ValueError as error:
-        raise ValueError(f"{error}. Choose one from the list.") from error
-    return OrderQuery(
-        account_ids=(query["account_id"],),
-        symbol=query.get("symbol"),
-        statuses=statuses,
-        side=side,
-        from_ns=times.read_ns(query["from"]) if "from" in query else None,
-        to_ns=times.read_ns(query["to"]) if "to" in query else None,
-        client_order_id=query.get("client_order_id"),
-        limit=int(query["limit"]),
-    )

@@ -7,12 +7,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from oms_project.access.principal import Action
 from oms_project.kernel.words import Role
+from oms_project.rest.parameters import Parameters
 from oms_project.rest.problem import NOT_FOUND, ProblemError, invalid_query
 from oms_project.rest.schema import problems
 from orders import wiring
+from orders.queries import filters
 from orders.rest import schemas
-from orders.rest.filters import Parameters
 
 READ: Final = problems(400, 401, 404, 503)
 
@@ -26,7 +28,7 @@ class AccountListView(APIView):
         responses={200: schemas.AccountsSchema, **problems(400, 401, 503)},
     )
     def get(self, request: Request) -> Response:
-        Parameters(request, ())
+        Parameters.of(request)
         return Response({"accounts": wiring.read_side().accounts(request.user.roles)})
 
 
@@ -39,7 +41,7 @@ class AccountView(APIView):
         responses={200: schemas.AccountDetailSchema, **READ},
     )
     def get(self, request: Request, account_id: str) -> Response:
-        Parameters(request, ())
+        Parameters.of(request)
         found = wiring.read_side().account(account_id, _role(request, account_id))
         if found is None:
             raise ProblemError(NOT_FOUND)
@@ -55,7 +57,7 @@ class PositionsView(APIView):
         responses={200: schemas.PositionsSchema, **READ},
     )
     def get(self, request: Request, account_id: str) -> Response:
-        Parameters(request, ())
+        Parameters.of(request)
         _role(request, account_id)
         return Response({"positions": wiring.read_side().positions(account_id)})
 
@@ -69,7 +71,7 @@ class BalancesView(APIView):
         responses={200: schemas.BalancesSchema, **READ},
     )
     def get(self, request: Request, account_id: str) -> Response:
-        Parameters(request, ())
+        Parameters.of(request)
         _role(request, account_id)
         return Response({"balances": wiring.read_side().balances(account_id)})
 
@@ -84,12 +86,12 @@ class AccountFillsView(APIView):
         responses={200: schemas.FillsSchema, **READ},
     )
     def get(self, request: Request, account_id: str) -> Response:
-        parameters = Parameters(request, ("symbol", "cursor", "limit"))
+        parameters = Parameters.of(request, ("symbol", "cursor", "limit"))
         _role(request, account_id)
         try:
             found = wiring.read_side().fills(
                 account_id,
-                symbol=parameters.symbol,
+                symbol=filters.a_symbol(parameters),
                 cursor=parameters.cursor,
                 limit=parameters.limit,
             )
@@ -100,7 +102,8 @@ class AccountFillsView(APIView):
 
 def _role(request: Request, account_id: str) -> Role:
     """Return the caller's role; an account that is not theirs does not exist."""
-    role: Role | None = request.user.roles.get(account_id)
-    if role is None:
-        raise ProblemError(NOT_FOUND)
+    refused = request.user.on(account_id, Action.READ)
+    if refused is not None:
+        raise ProblemError(refused)
+    role: Role = request.user.roles[account_id]
     return role

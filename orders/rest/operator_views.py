@@ -10,10 +10,10 @@ from rest_framework.views import APIView
 
 from oms_project.access.models import Desk
 from oms_project.rest import times
+from oms_project.rest.parameters import Parameters
 from oms_project.rest.problem import Problem, ProblemError
 from oms_project.rest.schema import problems
 from orders import integrity, wiring
-from orders.rest.filters import Parameters
 from orders.rest.schemas import Schema
 
 WATCHERS: Final = frozenset({Desk.RISK_OFFICER, Desk.OPERATOR})
@@ -45,7 +45,7 @@ class IntegrityView(APIView):
         responses={200: IntegritySchema, **problems(400, 401, 403, 503)},
     )
     def get(self, request: Request) -> Response:
-        Parameters(request, ())
+        Parameters.of(request)
         if request.user.desk_role not in WATCHERS:
             detail = "Only risk officers and operators see the integrity of all accounts."
             raise ProblemError(Problem("permission_denied", detail))

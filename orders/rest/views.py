@@ -8,13 +8,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from oms_project.kernel.words import OPEN, Status
+from oms_project.rest.parameters import Parameters, an_id
 from oms_project.rest.problem import NOT_FOUND, ProblemError, invalid_query
 from oms_project.rest.schema import problems
 from oms_project.rest.views import OpenView
 from orders import wiring
 from orders.domain.order import MOVES
-from orders.rest import filters, schemas
-from orders.rest.filters import Parameters
+from orders.queries import filters
+from orders.rest import schemas
 
 READ: Final = problems(400, 401, 404, 503)
 
@@ -29,7 +30,7 @@ class OrderListView(APIView):
         responses={200: schemas.OrdersSchema, **READ},
     )
     def get(self, request: Request) -> Response:
-        parameters = Parameters(request, filters.ORDER_FILTERS)
+        parameters = Parameters.of(request, filters.ORDER_FILTERS)
         query = filters.order_query(parameters, request.user)
         try:
             return Response(wiring.read_side().orders(query, parameters.cursor))
@@ -46,8 +47,8 @@ class OrderView(APIView):
         responses={200: schemas.OrderSchema, **READ},
     )
     def get(self, request: Request, order_id: str) -> Response:
-        Parameters(request, ())
-        found = wiring.read_side().order(filters.an_order_id(order_id), tuple(request.user.roles))
+        Parameters.of(request)
+        found = wiring.read_side().order(an_id(order_id), tuple(request.user.roles))
         if found is None:
             raise ProblemError(NOT_FOUND)
         return Response(found)
@@ -66,10 +67,10 @@ class OrderEventsView(APIView):
         responses={200: schemas.EventsSchema, **READ},
     )
     def get(self, request: Request, order_id: str) -> Response:
-        parameters = Parameters(request, ("from_seq", "limit"))
+        parameters = Parameters.of(request, ("from_seq", "limit"))
         from_seq = parameters.whole("from_seq", default=0, least=0, most=filters.SEQ_MAX)
         found = wiring.read_side().events(
-            filters.an_order_id(order_id),
+            an_id(order_id),
             tuple(request.user.roles),
             from_seq=from_seq,
             limit=parameters.limit,
@@ -89,11 +90,11 @@ class OrderFillsView(APIView):
         responses={200: schemas.FillsSchema, **READ},
     )
     def get(self, request: Request, order_id: str) -> Response:
-        parameters = Parameters(request, ("cursor", "limit"))
+        parameters = Parameters.of(request, ("cursor", "limit"))
         reader = wiring.read_side()
         try:
             found = reader.order_fills(
-                filters.an_order_id(order_id),
+                an_id(order_id),
                 tuple(request.user.roles),
                 cursor=parameters.cursor,
                 limit=parameters.limit,

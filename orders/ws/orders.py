@@ -15,11 +15,12 @@ from typing import Any, Final
 import structlog
 from redis.exceptions import RedisError
 
+from oms_project.access.principal import Action
 from oms_project.adapters.push import channel_group
 from oms_project.kernel.ports import Clock
 from oms_project.rest import sockets
 from oms_project.rest.feed import SUBSCRIPTIONS_MAX, Asked, Feed
-from oms_project.rest.problem import NOT_FOUND, Problem, from_exception
+from oms_project.rest.problem import Problem, from_exception
 from orders import wiring
 from orders.pusher import group_of
 from orders.ws.stream import CHANNEL, Frame, Stream, TooOldError
@@ -94,8 +95,10 @@ class OrderFeed(Feed):
             return Problem("validation_error", f"The channel here is {CHANNEL}.")
         if asked.from_seq is not None and not 1 <= asked.from_seq <= SEQ_MAX:
             return Problem("validation_error", "from_seq must be 1 or more.")
-        if not self._may_read(account_id):
-            return NOT_FOUND
+        seat: sockets.Seat = self.scope["seat"]
+        refused = seat.principal.on(account_id, Action.READ)
+        if refused is not None:
+            return refused
         if account_id not in self._streams and len(self._streams) >= SUBSCRIPTIONS_MAX:
             return Problem("rate_limited", f"At most {SUBSCRIPTIONS_MAX} accounts.")
         return None
