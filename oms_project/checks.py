@@ -47,8 +47,7 @@ class Checks:
         self._checks = {**required, **informational}
         self._required = frozenset(required)
         self._pool = ThreadPoolExecutor(len(self._checks), thread_name_prefix="health")
-        self._asked: dict[str, tuple[int, Future[tuple[int, Mapping[str, Any]]]]] = {}
-        self._told: dict[str, str] = {}
+        self._asked: dict[str, tuple[int, Future[Mapping[str, Any]]]] = {}
         self._lock = threading.Lock()
         self._kept: tuple[int, dict[str, Result]] | None = None
 
@@ -78,31 +77,23 @@ class Checks:
         asked_ns, future = self._asked[name]
         left_s = max(0, deadline_ns - _monotonic_ns()) / NS_PER_S
         info: Mapping[str, Any] = {}
-        wrong = ""
         try:
-            ended_ns, info = future.result(left_s)
+            info = future.result(left_s)
+            status = OK
         except FutureTimeoutError:
-            ended_ns, wrong = _monotonic_ns(), f"no answer within {CHECK_S:g} s"
+            status = FAILED
+            _logger.warning("dependency_slow", dependency=name)
         except Exception as error:  # whatever it is, the dependency does not work
-            ended_ns, wrong = _monotonic_ns(), repr(error)
-        self._tell(name, wrong)
-        ms = (ended_ns - asked_ns) // NS_PER_MS
-        return Result(FAILED if wrong else OK, ms, name in self._required, info)
-
-    def _tell(self, name: str, wrong: str) -> None:
-        """Log what changed: somebody asks every second, for as long as it is away."""
-        before, self._told[name] = self._told.get(name, ""), wrong
-        if wrong and not before:
-            _logger.warning("dependency_failed", dependency=name, error=wrong)
-        elif before and not wrong:
-            _logger.warning("dependency_is_back", dependency=name)
+            status = FAILED
+            _logger.warning("dependency_failed", dependency=name, error=repr(error))
+        ms = (_monotonic_ns() - asked_ns) // NS_PER_MS
+        return Result(status, ms, name in self._required, info)
 
 
-def _closing(check: Check) -> tuple[int, Mapping[str, Any]]:
-    """Ask, and leave no database connection behind in the thread; return when it answered, too."""
+def _closing(check: Check) -> Mapping[str, Any]:
+    """Ask, and leave no database connection behind in the thread."""
     try:
-        info = check()
-        return _monotonic_ns(), info
+        return check()
     finally:
         close_old_connections()
 

@@ -22,27 +22,31 @@ from oms_project.kernel.words import (
     Status,
     TimeInForce,
 )
+from orders.domain import apply, law
 from orders.domain import commands as c
 from orders.domain.book import Book, State
 from orders.domain.decide import step
-from orders.domain.order import MOVES, Move, Order, Outcome, status_of
+from orders.domain.law import Kind, Outcome
+from orders.domain.order import Order, status_of
 from risk.domain.limits import Limits
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LOTS: Final = 10
 PART_LOTS: Final = 3
 TICKS: Final = 2_000_000
+FIX: Final = "https://www.fixtrading.org/standards/fix-4-4/"
 _ACCOUNT: Final = "account"
 _ORDER: Final = "order"
 _KINDS: Final = {
-    Move.ACK: ReportKind.NEW,
-    Move.FILL: ReportKind.TRADE,
-    Move.CANCELED: ReportKind.CANCELED,
-    Move.REJECTED: ReportKind.REJECTED,
-    Move.CANCEL_REJECTED: ReportKind.CANCEL_REJECTED,
+    Kind.ACK: ReportKind.NEW,
+    Kind.TRADE: ReportKind.TRADE,
+    Kind.CANCELED: ReportKind.CANCELED,
+    Kind.EXPIRED: ReportKind.EXPIRED,
+    Kind.REJECTED: ReportKind.REJECTED,
+    Kind.CANCEL_REFUSED: ReportKind.CANCEL_REJECTED,
 }
-Steps = tuple[tuple[Move, int], ...]
-Edge = tuple[Status, Move, Status]
+Steps = tuple[tuple[Kind, int], ...]
+Edge = tuple[Status, Kind, Status]
 
 
 def documents() -> dict[Path, str]:
@@ -56,34 +60,35 @@ def documents() -> dict[Path, str]:
 
 # ------------------------------------------------------------------ order states
 def edges() -> list[Edge]:
-    """Return (status, move, status after it) of every move that changes what an order shows."""
+    """Return (status, kind, status after it) of everything that changes what an order shows."""
     found: dict[Edge, None] = {}
     known = set()
     waiting: deque[Steps] = deque([()])
     while waiting:
         path = waiting.popleft()
         before = status_of(_walked(path))
-        for move, lots in _moves():
-            order = _walked((*path, (move, lots)))
+        for kind, lots in _steps():
+            order = _walked((*path, (kind, lots)))
             after = status_of(order)
             if after is not before:
-                found[before, move, after] = None
-            facts = (order.cum_lots, order.accepted, order.pending_cancel, order.terminal)
+                found[before, kind, after] = None
+            facts = (order.cum_lots, order.life, order.asked, order.end)
             if facts not in known and order.cum_lots <= LOTS:
                 known.add(facts)
-                waiting.append((*path, (move, lots)))
-    place = {word: index for index, word in enumerate((*Status, *Move))}
-    return sorted(found, key=lambda edge: [place[word] for word in edge])
+                waiting.append((*path, (kind, lots)))
+    statuses, kinds = list(Status), list(Kind)
+    place = lambda edge: (statuses.index(edge[0]), kinds.index(edge[1]), statuses.index(edge[2]))  # noqa: E731
+    return sorted(found, key=place)
 
 
-def _moves() -> Iterator[tuple[Move, int]]:
-    for move in Move:
-        yield move, PART_LOTS if move is Move.FILL else 0
-    yield Move.FILL, LOTS
+def _steps() -> Iterator[tuple[Kind, int]]:
+    for kind in (*_KINDS, Kind.CANCEL_ASKED):
+        yield kind, PART_LOTS if kind is Kind.TRADE else 0
+    yield Kind.TRADE, LOTS
 
 
 def _walked(path: Steps) -> Order:
-    """Return the order after the moves of *path*, as the law has it."""
+    """Return the order after the steps of *path*, as the law has it."""
     book = Book(State(0))
     instrument = demo.INSTRUMENTS[0]
     new = c.NewOrder(
@@ -98,14 +103,19 @@ def _walked(path: Steps) -> Order:
         SetMarks((Mark(instrument.symbol, TICKS, TICKS, TICKS, 1),)),
         c.PlaceOrders(_ACCOUNT, [new]),
     )
-    for command in begin:
-        step(book, 1, command, {})
-    for execution, (move, lots) in enumerate(path, 1):
+    for number, command in enumerate(begin):
+        _do(book, f"begin-{number}", command)
+    for execution, (kind, lots) in enumerate(path, 1):
         order = _order(book)
-        if move is Move.FILL and lots == LOTS:
+        if kind is Kind.TRADE and lots == LOTS:
             lots = max(1, LOTS - order.cum_lots)
-        step(book, 1, _command(move, lots, execution), {})
+        _do(book, f"step-{execution}", _command(kind, lots, execution))
     return _order(book)
+
+
+def _do(book: Book, id: str, command: c.Command) -> None:
+    turn = step(book, id, 1, command)
+    apply.emit(book, turn.account, 0, len(turn.events))
 
 
 def _order(book: Book) -> Order:
@@ -113,11 +123,11 @@ def _order(book: Book) -> Order:
     return found or book.state.closed[_ORDER]
 
 
-def _command(move: Move, lots: int, execution: int) -> c.Command:
-    if move is Move.CANCEL_REQUEST:
+def _command(kind: Kind, lots: int, execution: int) -> c.Command:
+    if kind is Kind.CANCEL_ASKED:
         return c.CancelOrders(_ACCOUNT, (_ORDER,))
     ticks = TICKS if lots else 0
-    report = Report(_ORDER, _KINDS[move], execution, lots, ticks, False, "")
+    report = Report(_ORDER, _KINDS[kind], execution, lots, ticks, False, "")
     return c.VenueReports(_ACCOUNT, "SIM", 0, [report])
 
 
@@ -126,7 +136,7 @@ def order_states() -> str:
     lines = [
         "# Order states",
         "",
-        "<!-- Made by `manage.py docs_generate` from orders/domain/order.py. Do not edit. -->",
+        "<!-- Made by `manage.py docs_generate` from orders/domain/law.py. Do not edit. -->",
         "",
         "An order keeps facts; what it shows is computed from them. Facts only accumulate, so",
         "reports that come twice, late or in another order end in the same state.",
@@ -136,28 +146,47 @@ def order_states() -> str:
         f"    [*] --> {Status.NEW}: risk passed",
         f"    [*] --> {Status.REJECTED}: refused by us",
     ]
-    lines += [f"    {before} --> {after}: {move.value}" for before, move, after in edges()]
+    lines += [f"    {before} --> {after}: {law.WORDS[kind]}" for before, kind, after in edges()]
     lines += [f"    {status} --> [*]" for status in Status if status not in OPEN]
     lines += [
         "```",
         "",
-        "Every pair of a status and a thing that can happen has a row:",
+        "Where an order is (sent, live at the venue, over, denied by us) and how much of it is filled",
+        "find the row of what happens:",
         "",
         f"- **{Outcome.APPLY}**: the facts change, whether or not the status shows it.",
         f"- **{Outcome.ABSORB}**: known already, or overtaken: nothing changes, it is counted.",
-        f"- **{Outcome.REFUSE}**: the client is told no.",
-        f"- **{Outcome.QUARANTINE}**: the venue contradicts itself: set aside for a person, alerted,"
+        f"- **{Outcome.REFUSE}**: the client is told no, with the code in brackets.",
+        f"- **{Outcome.SET_ASIDE}**: the venue contradicts itself: set aside for a person, alerted,"
         " never applied by half.",
+        f"- **{Outcome.BY_REQUEST}**: the second table says, by the request that is open.",
         "",
-        "| status | what happens | outcome | why |",
-        "|---|---|---|---|",
+        f"Clauses are those of [FIX 4.4, volume 4, appendix D]({FIX}).",
+        "",
+        "| life | filled | what happens | outcome | why | clause |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {status} | {move.value} | {outcome} | {reason} |"
-        for status, row in MOVES.items()
-        for move, (outcome, reason) in row.items()
+        f"| {life.name} | {filled.name} | {law.WORDS[kind]} | {_outcome(row)} | {row.reason} | "
+        f"{row.clause} |"
+        for (life, filled), rows in law.LAW.items()
+        for kind, row in zip(Kind, rows, strict=True)
+    ]
+    lines += [
+        "",
+        "| open request | what happens | outcome | why | clause |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {asked.name} | {law.WORDS[kind]} | {_outcome(row)} | {row.reason} | {row.clause} |"
+        for asked, rows in law.REQUEST.items()
+        for kind, row in rows.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def _outcome(row: law.Row) -> str:
+    return f"{row.outcome} ({row.code})" if row.code else str(row.outcome)
 
 
 # ------------------------------------------------------------------ environment

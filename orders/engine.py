@@ -9,7 +9,6 @@ Rules of this file:
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -17,15 +16,10 @@ import structlog
 
 from marketdata.domain.prices import SymbolPrices
 from oms_project.adapters.crash import crash
-from oms_project.adapters.dead_letters import Poison, by_hand, set_aside
+from oms_project.adapters.dead_letters import Poison, set_aside
 from oms_project.adapters.loop import Handled
 from oms_project.kernel import wire
-from oms_project.kernel.errors import (
-    FencedError,
-    LeftAloneError,
-    PoisonError,
-    TransportError,
-)
+from oms_project.kernel.errors import BadRecordError, FencedError, OldVersionError, TransportError
 from oms_project.kernel.ports import (
     CancelRoute,
     Clock,
@@ -39,12 +33,13 @@ from oms_project.kernel.ports import (
     Venue,
 )
 from oms_project.kernel.words import Topic
+from orders import alerts
 from orders.adapters import heads, own_commands
-from orders.adapters.client_ids import ClientIds
+from orders.deciding import Decided, History, decide
 from orders.domain import commands, events
-from orders.domain.book import CLOSED_KEPT, Book, State, state_hash
-from orders.domain.decide import Turn, route_of, step
-from orders.domain.readable import command_in
+from orders.domain.book import Book, State, state_hash
+from orders.domain.decide import route_of
+from orders.domain.order import Asked
 
 GROUP: Final = "oms-engine"
 RECORDS_MAX: Final = 4
@@ -52,8 +47,6 @@ WAIT_MS: Final = 5
 GATHER_MS: Final = 2
 REPLAY_RECORDS: Final = 500
 SNAPSHOT_AGE_NS: Final = 60 * 1_000_000_000
-PROJECTOR_WAIT_S: Final = 0.01
-AHEAD_MAX: Final = CLOSED_KEPT // 2
 
 _logger = structlog.get_logger(__name__)
 
@@ -62,40 +55,50 @@ Prices = Callable[[], Sequence[SymbolPrices]]
 
 
 class Owned:
-    """A partition while it is ours."""
+    """A partition while it is ours.
 
-    __slots__ = ("ahead", "ahead_orders", "asked", "book", "client_ids", "commands", "epoch", "left_alone", "reported", "snapshot_at_ns", "snapshot_offset", "unburied", "venue")  # fmt: skip
+    told: events since the last snapshot; asked: ids of what was due and is not decided yet.
+    """
+
+    __slots__ = (
+        "asked", "book", "epoch", "history", "reported", "snapshot_at_ns", "snapshot_offset",
+        "told", "unburied", "venue",
+    )  # fmt: skip
 
     def __init__(
-        self, book: Book, client_ids: ClientIds, epoch: int, venue: Venue, now_ns: int
+        self,
+        book: Book,
+        history: History,
+        epoch: int,
+        venue: Venue[SymbolPrices],
+        monotonic_ns: int,
     ) -> None:
         self.book = book
-        self.client_ids = client_ids
+        self.history = history
         self.epoch = epoch
         self.venue = venue
-        self.commands = 0
+        self.told = 0
         self.reported = 0
-        self.snapshot_at_ns = now_ns
+        self.snapshot_at_ns = monotonic_ns
         self.snapshot_offset = book.state.offset
-        # (command offset, orders sent and closed by it) not known to be projected yet, their sum
-        self.ahead: deque[tuple[int, int]] = deque()
-        self.ahead_orders = 0
+        self.asked: frozenset[str] = frozenset()
         # Poison in front of the book that is not in the dead letters: no snapshot may stand behind it
         self.unburied = False
-        # Offsets that an operator set aside by hand: whatever they hold, it is not decided
-        self.left_alone: set[int] = set()
-        self.asked: set[str] = set()  # ids of due commands that are in the log, not decided yet
 
 
 class Engine:
-    """A loop.Handler over oms.commands."""
+    """A loop.Handler over oms.commands.
+
+    Wall time only stamps records. When a report is due and when a snapshot is old is monotonic time,
+    so that a clock set back or forth moves nothing.
+    """
 
     def __init__(
         self,
         *,
         log: Log,
         store: OrderStore,
-        venue_of: Callable[[int], Venue],
+        venue_of: Callable[[int], Venue[SymbolPrices]],
         prices: Prices,
         clock: Clock,
         ids: Ids,
@@ -120,33 +123,41 @@ class Engine:
     # -------------------------------------------------------------- taking and losing
 
     def take(self, partition: int) -> int:
-        """Own *partition* and bring its book up to the end of the log; return the next offset."""
-        now_ns = self._clock.now_ns()
+        """Own *partition* and bring its book up to the end of the log; return the next offset.
+
+        Raises:
+            NewerVersionError, OldVersionError: see orders/deciding.py.
+        """
+        begun_ns = self._clock.monotonic_ns()
         epoch = self._open_epoch(partition)
+        crash("engine.after_epoch")
         emitted = self._last_emitted(partition)
         book = self._newest_book(partition, emitted)
-        client_ids = ClientIds(self._store, book)
-        owned = Owned(book, client_ids, epoch, self._venue_of(partition), now_ns)
-        owned.left_alone = by_hand(self._log, Topic.COMMANDS, partition)
         first = book.state.offset
-        self._replay(owned, self._log.end_offset(Topic.COMMANDS, partition), emitted)
+        history = History(self._log, partition, first, emitted)
+        owned = Owned(book, history, epoch, self._venue_of(partition), begun_ns)
+        self._replay(owned, self._log.end_offset(Topic.COMMANDS, partition))
+        crash("engine.after_replay")
         # A store that was lost, or restored, counts from an older epoch than the log has seen:
         # what our venue says would be void.
         if epoch < book.state.epoch:
             while self._store.take_epoch(partition) < book.state.epoch:
                 pass
-            epoch = owned.epoch = self._open_epoch(partition)
+            owned.epoch = self._open_epoch(partition)
         self._resume(owned)
+        crash("engine.after_resume")
         self.owned[partition] = owned
         _logger.info(
-            "partition_taken", partition=partition, epoch=epoch, replayed=book.state.offset - first,
-            open_orders=len(book.open_orders()),
+            "partition_taken", partition=partition, epoch=owned.epoch,
+            replayed=book.state.offset - first, open_orders=len(book.open_orders()),
+            ms=(self._clock.monotonic_ns() - begun_ns) // 1_000_000,
         )  # fmt: skip
         return book.state.offset
 
     def _open_epoch(self, partition: int) -> int:
         """Become the partition's owner in the store, and say so in the log."""
         epoch = self._store.take_epoch(partition)
+        crash("engine.before_open_epoch")
         fence = wire.seal(
             commands.SCHEMA, commands.OpenEpoch(epoch), id=self._ids.new(),
             at_ns=self._clock.now_ns(), actor=GROUP,
@@ -162,39 +173,46 @@ class Engine:
             return
         if owned.book.state.offset == owned.snapshot_offset:
             return
+        crash("engine.before_lose")
         try:
-            self.snapshot(owned, self._clock.now_ns())
+            self.snapshot(owned)
         except (FencedError, TransportError) as error:
             _logger.info("no_last_snapshot", partition=partition, reason=str(error))
 
     def _newest_book(self, partition: int, emitted: int) -> Book:
         """Return the newest snapshot's book that has no events which are not in the log.
 
-        A power cut may take the newest events, but neither commands nor snapshots.
+        A power cut may take the newest events, but neither commands nor snapshots. A snapshot that
+        cannot be read, or of another version, is one we do without: the log is decided again.
         """
+        segments = self._store.segments(partition)
+        end = self._log.end_offset(Topic.COMMANDS, partition)
         for snapshot in self._store.snapshots(partition):
-            book = Book.from_bytes(snapshot.state)
-            if book.state.event_command <= emitted:
+            try:
+                book = Book.from_bytes(snapshot.state, segments)
+            except (BadRecordError, OldVersionError) as error:
+                _logger.warning("snapshot_left_out", partition=partition, reason=str(error))
+                continue
+            if book.state.event_command <= emitted and book.state.offset <= end:
                 return book
             _logger.warning("events_lost", partition=partition, snapshot=snapshot.offset)
         return Book(State(partition))
 
-    def _replay(self, owned: Owned, end: int, emitted: int) -> None:
+    def _replay(self, owned: Owned, end: int) -> None:
         """Decide again what is behind the snapshot; append only the events that are missing."""
         state = owned.book.state
+        emitted = owned.history.emitted
         poison: list[Poison] = []
         while state.offset < end:
-            owned.client_ids.read_more()
-            records = self._log.read(Topic.COMMANDS, state.partition, state.offset, REPLAY_RECORDS)
             batches = []
-            for record in records:
-                try:
-                    batch, _ = self._decide(owned, record)
-                except PoisonError as error:
-                    poison.append(Poison(record, error))
-                    continue
-                if batch is not None and record.offset > emitted:
-                    batches.append(batch)
+            for record in self._log.read(
+                Topic.COMMANDS, state.partition, state.offset, REPLAY_RECORDS
+            ):
+                decided = decide(owned.book, record, self._log.partitions, owned.history)
+                if decided.error is not None:
+                    poison.append(Poison(record, decided.error))
+                if decided.turn.events and record.offset > emitted:
+                    batches.append(self._batch(owned, record, decided))
             self._append_events(batches)
         buried = set_aside(self._log, Topic.COMMANDS, state.partition) if poison else set()
         unburied = [one for one in poison if one.record.offset not in buried]
@@ -224,17 +242,17 @@ class Engine:
 
     def _resume(self, owned: Owned) -> None:
         """Give the venue back what is open; it keeps no truth of its own."""
-        now_ns = self._clock.now_ns()
+        now_ns = self._clock.monotonic_ns()
         # Before the first order: a venue without a book refuses whatever comes (no_market).
         self._books.update({prices.symbol: prices for prices in self._prices()})
         for prices in self._books.values():
-            owned.venue.on_book(prices, now_ns)  # type: ignore[attr-defined]
+            owned.venue.on_book(prices, now_ns)
         orders = [order for _, order in owned.book.open_orders()]
         owned.venue.resume([route_of(order) for order in orders], now_ns)
         cancels = [
-            CancelRoute(order.order_id, order.account_id, order.symbol)
+            CancelRoute(order.order_id, order.account_id, order.terms.symbol)
             for order in orders
-            if order.pending_cancel
+            if order.asked is Asked.CANCEL
         ]
         owned.venue.route(cancels, now_ns)
 
@@ -247,147 +265,108 @@ class Engine:
         self._whole = False
         batches: list[Record] = []
         routes: list[tuple[Owned, list[Route | CancelRoute]]] = []
+        partitions = self._log.partitions
         for record in records:
             owned = self.owned[record.partition]
-            if owned.ahead_orders >= AHEAD_MAX:
-                self._let_out(batches, routes)
-                if not self._wait_for_projector(owned):
-                    break  # stopping: the next owner goes on at this record
-            try:
-                batch, turn = self._decide(owned, record)
-            except PoisonError as error:
-                poison.append(Poison(record, error))
+            decided = decide(owned.book, record, partitions, owned.history)
+            if decided.error is not None:
+                poison.append(Poison(record, decided.error))
                 owned.unburied = True
-                continue
-            if batch is not None:
-                batches.append(batch)
+            turn = decided.turn
+            if turn.events:
+                batches.append(self._batch(owned, record, decided))
             if turn.routes:
                 routes.append((owned, turn.routes))
-        self._let_out(batches, routes)
+        crash("engine.before_events")
+        self._append_events(batches)
+        crash("engine.after_events")
+        now_ns = self._clock.monotonic_ns()
+        for owned, orders in routes:
+            owned.venue.route(orders, now_ns)
+        crash("engine.after_route")
         self._whole = True
-        partitions = {record.partition for record in records}
-        return Handled({one: self.owned[one].book.state.offset for one in partitions}, poison)
+        mine = {record.partition for record in records}
+        return Handled({one: self.owned[one].book.state.offset for one in mine}, poison)
 
     def buried(self, partition: int) -> None:
         """Snapshots may stand behind what is in the dead letters now."""
         self.owned[partition].unburied = False
 
-    def _let_out(
-        self, batches: list[Record], routes: list[tuple[Owned, list[Route | CancelRoute]]]
-    ) -> None:
-        """Make the events durable, then send the orders; both lists are empty afterwards."""
-        crash("engine.before_events")
-        self._append_events(batches)
-        crash("engine.after_events")
-        now_ns = self._clock.now_ns()
-        for owned, orders in routes:
-            owned.venue.route(orders, now_ns)
-        crash("engine.after_route")
-        batches.clear()
-        routes.clear()
-
     def tick(self) -> None:
-        """Feed the venues, put what they say into the log, keep snapshots."""
-        now_ns = self._clock.now_ns()
+        """Feed the venues, put what they say and what is due into the log, keep snapshots."""
+        now_ns = self._clock.monotonic_ns()
         fresh = self._prices()
         for prices in fresh:
             self._books[prices.symbol] = prices
         for owned in self.owned.values():
             for prices in fresh:
-                owned.venue.on_book(prices, now_ns)  # type: ignore[attr-defined]
+                owned.venue.on_book(prices, now_ns)
             self._append_reports(owned, now_ns)
-            self._append_due(owned, now_ns)
-            owned.client_ids.read_more()
+            self._append_due(owned)
             self._snapshot_if_due(owned, now_ns)
 
-    def _decide(self, owned: Owned, record: StoredRecord) -> tuple[Record | None, Turn]:
-        """Return the record of the command's events (None without any) and its turn.
-
-        Raises:
-            PoisonError: the record cannot be read or is impossible; the book did not change.
-        """
-        book = owned.book
-        state = book.state
-        assert record.offset == state.offset, f"{record.offset} after {state.offset}"
-        state.offset = record.offset + 1
-        if record.offset in owned.left_alone:
-            raise LeftAloneError("set aside by hand")
-        envelope, command = command_in(record, self._log.partitions)
-        closed = state.evicted + len(state.closed)
-        turn = step(book, envelope.at_ns, command, owned.client_ids.stored(command))
-        owned.commands += len(turn.events)
-        if not turn.events:
-            return None, turn
-        account = turn.account
+    def _batch(self, owned: Owned, record: StoredRecord, decided: Decided) -> Record:
+        """Return the record of a command's events."""
+        turn, state = decided.turn, owned.book.state
+        account, told = turn.account, turn.events
+        owned.told += len(told)
+        alerts.raise_for(account.account_id, told)
         batch = events.EventBatch(
-            state.partition, record.offset, state.event_command, owned.epoch, account.account_id,
-            account.seq - len(turn.events) + 1, envelope.at_ns, envelope.actor, envelope.id,
-            turn.events,
+            state.partition, record.offset, turn.event_command, owned.epoch, account.account_id,
+            account.seq - len(told) + 1, decided.at_ns, decided.actor, decided.id, told,
         )  # fmt: skip
-        state.event_command = record.offset
-        orders = len(turn.routes) + state.evicted + len(state.closed) - closed
-        if orders:
-            owned.ahead.append((record.offset, orders))
-            owned.ahead_orders += orders
         value = wire.seal(
-            events.SCHEMA, batch, id=f"{state.partition}-{record.offset}", at_ns=envelope.at_ns,
-            actor=GROUP, trace=envelope.trace,
+            events.SCHEMA, batch, id=f"{state.partition}-{record.offset}", at_ns=decided.at_ns,
+            actor=GROUP, trace=decided.trace,
         )  # fmt: skip
-        return Record(state.partition, record.key, value), turn
+        return Record(state.partition, record.key, value)
 
     def _append_events(self, batches: Sequence[Record]) -> None:
         if batches:
             self._log.append(Topic.EVENTS, batches)
 
-    def _append_reports(self, owned: Owned, now_ns: int) -> None:
-        partition = owned.book.state.partition
+    def _append_reports(self, owned: Owned, monotonic_ns: int) -> None:
         records = [
-            *own_commands.reported(owned.venue, partition, owned.epoch, owned.reported, now_ns)
-        ]
+            *own_commands.reported(
+                owned.venue, owned.book.state.partition, owned.epoch, owned.reported,
+                self._clock.now_ns(), monotonic_ns,
+            )
+        ]  # fmt: skip
         owned.reported += len(records)
         if records:
             crash("engine.before_reports")
             self._log.append(Topic.COMMANDS, records)
             crash("engine.after_reports")
 
-    def _append_due(self, owned: Owned, now_ns: int) -> None:
+    def _append_due(self, owned: Owned) -> None:
         """Append what the book asks for; once, unless this process ends before it is decided."""
+        now_ns = self._clock.now_ns()
         owned.asked, records = own_commands.asked(owned.book, owned.asked, now_ns, actor=GROUP)
         if records:
             self._log.append(Topic.COMMANDS, records)
 
-    def _wait_for_projector(self, owned: Owned) -> bool:
-        """Stay so close to the projector that what memory lets go of is stored already.
-
-        False: told to stop before it was near enough.
-        """
-        while not self._stop.is_set():
-            projected = self._store.progress(owned.book.state.partition).last_command
-            while owned.ahead and owned.ahead[0][0] <= projected:
-                owned.ahead_orders -= owned.ahead.popleft()[1]
-            if owned.ahead_orders < AHEAD_MAX:
-                return True
-            self._stop.wait(PROJECTOR_WAIT_S)
-        return False
-
     def _snapshot_if_due(self, owned: Owned, now_ns: int) -> None:
         if owned.unburied:
             return
-        old = owned.commands and now_ns - owned.snapshot_at_ns > SNAPSHOT_AGE_NS
+        old = owned.told and now_ns - owned.snapshot_at_ns > SNAPSHOT_AGE_NS
         # Marks have no events, but a night of them must not make the next replay long.
         records = owned.book.state.offset - owned.snapshot_offset
-        if old or max(owned.commands, records) >= self._snapshot_commands:
-            self.snapshot(owned, now_ns)
+        if old or max(owned.told, records) >= self._snapshot_commands:
+            self.snapshot(owned)
 
-    def snapshot(self, owned: Owned, now_ns: int) -> None:
+    def snapshot(self, owned: Owned) -> None:
         """Keep the book as it is; FencedError if the partition has a newer owner."""
-        state = owned.book.to_bytes()
-        partition, offset = owned.book.state.partition, owned.book.state.offset
+        book = owned.book
+        state = book.to_bytes()
+        partition, offset = book.state.partition, book.state.offset
         crash("engine.before_snapshot")
+        if book.used.unsaved:
+            self._store.save_segments(partition, book.used.unsaved)
         self._store.save_snapshot(
             Snapshot(partition, offset, state, state_hash(state), owned.epoch)
         )
         crash("engine.after_snapshot")
-        owned.commands = 0
+        book.used.unsaved.clear()
+        owned.told = 0
         owned.snapshot_offset = offset
-        owned.snapshot_at_ns = now_ns
+        owned.snapshot_at_ns = self._clock.monotonic_ns()

@@ -125,15 +125,19 @@ def _denied(fold: Fold, batch: e.EventBatch, event: e.OrderDenied, seq: int) -> 
     )  # fmt: skip
 
 
+def _external(fold: Fold, batch: e.EventBatch, event: e.OrderExternal, seq: int) -> None:
+    """A row of its own, or the same one grown: what it wants is what has traded."""
+    fold.fresh[event.order_id] = p.OrderRow(
+        order_id=event.order_id, account_id=batch.stream, client_order_id=event.client_order_id,
+        terms=event.terms, cap_ticks=0, status=Status.FILLED, reason="external",
+        version=event.version, first_seq=seq, last_seq=seq, created_ns=batch.at_ns,
+        updated_ns=batch.at_ns, actor=batch.actor,
+    )  # fmt: skip
+    fold.steps.append(p.StepRow(batch.stream, event.order_id, seq))
+
+
 def _moved(fold: Fold, batch: e.EventBatch, event: e._OrderEvent, seq: int) -> None:
     fold.order(batch, event, seq)
-
-
-def _cancel_rejected(fold: Fold, batch: e.EventBatch, event: e.CancelRejected, seq: int) -> None:
-    if event.version:
-        fold.order(batch, event, seq)
-    else:
-        fold.noted(event.order_id, seq)
 
 
 def _quarantined(fold: Fold, batch: e.EventBatch, event: e.OrderQuarantined, seq: int) -> None:
@@ -141,18 +145,18 @@ def _quarantined(fold: Fold, batch: e.EventBatch, event: e.OrderQuarantined, seq
 
 
 def _rejected(fold: Fold, batch: e.EventBatch, event: e.OrderRejected, seq: int) -> None:
-    row = fold.order(batch, event, seq)
-    row.rejected_by = "venue"
-    row.reason = event.reason
-    fold.ended(row)
+    _ended(fold, batch, event, seq).rejected_by = "venue"
 
 
-def _canceled(fold: Fold, batch: e.EventBatch, event: e.OrderCanceled, seq: int) -> None:
+def _ended(
+    fold: Fold, batch: e.EventBatch, event: e._Ended, seq: int
+) -> p.OrderRow | p.OrderUpdate:
     row = fold.order(batch, event, seq)
     row.reason = event.reason
     row.late_fill = row.late_fill or event.late
-    if event.status is Status.CANCELED and not event.late:
+    if event.status is not Status.FILLED and not event.late:
         fold.ended(row)
+    return row
 
 
 def _filled(fold: Fold, batch: e.EventBatch, event: e.OrderFilled, seq: int) -> None:
@@ -194,12 +198,14 @@ _FOLDS: Final[dict[type, Callable]] = {
     e.OrderRouted: _routed,
     e.OrderDenied: _denied,
     e.OrderAccepted: _moved,
+    e.OrderExternal: _external,
     e.OrderRejected: _rejected,
     e.OrderFilled: _filled,
     e.OrderCancelRequested: _moved,
-    e.OrderCanceled: _canceled,
-    e.CancelRejected: _cancel_rejected,
     e.OrderQuarantined: _quarantined,
+    e.OrderCanceled: _ended,
+    e.OrderExpired: _ended,
+    e.CancelRejected: _moved,
     e.PositionChanged: _position,
     e.BalanceChanged: _balance,
     e.AccountChanged: _account,

@@ -9,15 +9,12 @@ from typing import Final
 import msgspec
 
 from oms_project.adapters.clock import NS_PER_S, SystemClock
-from oms_project.adapters.dead_letters import by_hand
-from oms_project.kernel.errors import PoisonError
 from oms_project.kernel.ports import Log, OrderStore
 from oms_project.kernel.words import Topic
-from orders.adapters.client_ids import ClientIds
+from orders.deciding import History, decide
 from orders.domain import commands
-from orders.domain.book import Book, State, breaches, state_hash
-from orders.domain.decide import step
-from orders.domain.readable import command_in
+from orders.domain.book import Book, State, state_hash
+from orders.domain.laws import breaches
 
 RECORDS_MAX: Final = 500
 
@@ -72,17 +69,19 @@ def _partition(
                 f"partition {partition}: the log begins at {first}; nothing compared"
             )
             return
-        book = Book.from_bytes(older.state)
+        book = Book.from_bytes(older.state, store.segments(partition))
         outcome.details.append(
             f"partition {partition}: the log begins at {first}; compared from the snapshot at "
             f"{older.offset}"
         )
-    client_ids = ClientIds(store, book)
-    left_alone = by_hand(log, Topic.COMMANDS, partition)
+    history = History(log, partition, book.state.offset, emitted=live.offset)
     while book.state.offset < live.offset:
-        client_ids.read_more()
         count = min(RECORDS_MAX, live.offset - book.state.offset)
-        _again(log, client_ids, book, count, outcome, left_alone)
+        for record in log.read(Topic.COMMANDS, partition, book.state.offset, count):
+            decided = decide(book, record, log.partitions, history)
+            outcome.records += 1
+            if decided.command is not None:
+                outcome.commands += weight(decided.command)
         progress(book.state.offset, live.offset)
     found = state_hash(book.to_bytes())
     outcome.compared += 1
@@ -92,30 +91,6 @@ def _partition(
     for breach in breaches(book.state):
         outcome.equal = False
         outcome.details.append(f"partition {partition}: {breach}")
-
-
-def _again(
-    log: Log,
-    client_ids: ClientIds,
-    book: Book,
-    count: int,
-    outcome: Outcome,
-    left_alone: set[int],
-) -> None:
-    state = book.state
-    for record in log.read(Topic.COMMANDS, state.partition, state.offset, count):
-        state.offset = record.offset + 1
-        outcome.records += 1
-        if record.offset in left_alone:
-            continue
-        try:
-            envelope, command = command_in(record, log.partitions)
-            turn = step(book, envelope.at_ns, command, client_ids.stored(command))
-        except PoisonError:
-            continue  # it changed nothing then, either: it is in the dead letters
-        outcome.commands += weight(command)
-        if turn.events:
-            state.event_command = record.offset
 
 
 def weight(command: commands.Command) -> int:

@@ -38,6 +38,7 @@ class _Head(msgspec.Struct, array_like=True):
     """The first fields of orders.domain.book.State: the rest of a snapshot stays unread."""
 
     partition: int
+    format: int
     offset: int
     event_command: int
 

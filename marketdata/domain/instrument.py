@@ -18,7 +18,11 @@ SCALE: Final = 8
 UNITS_MAX: Final = 10**18
 LOTS_MAX: Final = 10**12
 TICKS_MAX: Final = 10**12
-"""Every sum of the product fits a signed 64-bit integer: the doors refuse what is larger."""
+"""What one order may be worth and how large it may be: the doors refuse what is larger."""
+
+SUM_MAX: Final = 4 * 10**18
+"""What any sum of the books may be. Rules refuse orders that could pass it, reports that would are
+set aside: so every sum fits a signed 64-bit integer, with room for one more trade."""
 
 
 def is_symbol(text: str) -> bool:
@@ -26,7 +30,7 @@ def is_symbol(text: str) -> bool:
     return _SYMBOL.fullmatch(text) is not None
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """A traded pair, its filters and its rates.
 
     tick_size, lot_size: decimal texts, what one tick and one lot are; quantity_*_lots: lots;

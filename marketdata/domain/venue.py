@@ -73,10 +73,20 @@ class _Ladder:
 class _Resting:
     """An order in our part of the book. executions: reports made so far."""
 
-    __slots__ = ("account_id", "executions", "key", "limit_ticks", "lots", "order_id", "queue")
+    __slots__ = (
+        "account_id",
+        "executions",
+        "key",
+        "limit_ticks",
+        "lots",
+        "order_id",
+        "queue",
+        "symbol",
+    )
 
     def __init__(self, route: Route, lots: int, executions: int, queue: "_Queue") -> None:
         self.order_id = route.order_id
+        self.symbol = route.symbol
         self.account_id = route.account_id
         self.limit_ticks = route.limit_ticks
         self.key = -route.sign * route.limit_ticks
@@ -216,7 +226,7 @@ class SimulatedVenue:
         """Take what the ladder has within the limit; then rest, or cancel the remainder."""
         order_id = route.order_id
         left = route.lots
-        sign = route.sign
+        sign, symbol = route.sign, route.symbol
         key_limit = sign * route.limit_ticks
         if route.all_or_none and not ladder.available(key_limit, left):
             self._close(order_id, executions + 1)
@@ -232,10 +242,14 @@ class SimulatedVenue:
             executions += 1
             if there > left:
                 lots[at] = there - left
-                reports.append(Report(order_id, _TRADE, executions, left, sign * key))
+                reports.append(
+                    Report(order_id, _TRADE, executions, left, sign * key, False, "", symbol, sign)
+                )
                 left = 0
             else:
-                reports.append(Report(order_id, _TRADE, executions, there, sign * key))
+                reports.append(
+                    Report(order_id, _TRADE, executions, there, sign * key, False, "", symbol, sign)
+                )
                 left -= there
                 at += 1
         ladder.at = at
@@ -273,7 +287,17 @@ class SimulatedVenue:
             order.lots -= lots
             order.executions += 1
             out.setdefault(order.account_id, []).append(
-                Report(order.order_id, _TRADE, order.executions, lots, order.limit_ticks, True)
+                Report(
+                    order.order_id,
+                    _TRADE,
+                    order.executions,
+                    lots,
+                    order.limit_ticks,
+                    True,
+                    "",
+                    order.symbol,
+                    queue.sign,
+                )
             )
             if not order.lots:
                 self._leave(order)

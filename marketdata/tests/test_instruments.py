@@ -66,10 +66,10 @@ def test_saving_nothing_asks_the_database_nothing() -> None:
     assert instruments.load() == []
 
 
-def test_the_spec_is_readable_text_without_defaults() -> None:
-    """An instrument stored today is read by code of tomorrow: additive fields have defaults."""
+def test_the_spec_is_readable_text_with_its_defaults() -> None:
+    """A default that code of tomorrow changes does not change an instrument of today."""
     text = instruments.to_spec(an_instrument())
     assert '"tick_size":"0.01"' in text
-    assert "collar_ppm" not in text
+    assert '"collar_ppm":500000' in text
     assert instruments.from_spec(text) == an_instrument()
     assert isinstance(instruments.from_spec(text), Instrument)

@@ -7,6 +7,8 @@ OmsError
 │   ├── LeftAloneError          an operator set it aside before anybody decided it
 │   └── IllegalTransitionError  a venue surprise or our bug: quarantine and alert
 ├── RecordTooLargeError       no log takes a record of this size: nothing was written
+├── NewerVersionError         written by a newer version of the product: this one must not go on
+├── OldVersionError           written by an older version that this one does not read
 ├── FencedError               another owner took this partition: stop, write nothing more
 ├── GapError                  an event is missing before this one: stop, never skip
 └── TransportError            a wire failed
@@ -40,6 +42,14 @@ class IllegalTransitionError(PoisonError):
 
 class RecordTooLargeError(OmsError):
     """A record larger than wire.RECORD_BYTES_MAX was to be made: whoever makes it has to cut it up."""
+
+
+class NewerVersionError(OmsError):
+    """A newer version of the product wrote this. It is not poison: start that version."""
+
+
+class OldVersionError(OmsError):
+    """An older version of the product wrote this, and nothing reads it any more."""
 
 
 class FencedError(OmsError):

@@ -75,3 +75,10 @@ def stream_of(account_id: str, partition: int) -> str:
 def trade_id(venue: str, an_order_id: str, execution: int) -> str:
     """Return the simulated venue's trade id: the same for the same execution, after any restart."""
     return f"{venue}-{an_order_id}-{execution}"
+
+
+def external_order_id(venue: str, venue_order_id: str) -> str:
+    """Return the id that trades of an order unknown here are booked under (UUIDv8, RFC 9562 §5.8)."""
+    seed = _SEPARATOR.join((b"external", venue.encode(), venue_order_id.encode()))
+    digest = hashlib.sha256(seed).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-8{digest[12:15]}-8{digest[15:18]}-{digest[18:30]}"

@@ -7,7 +7,7 @@ What every adapter promises:
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from oms_project.kernel.rows import (
     AccountRow,
@@ -233,20 +233,6 @@ class OrderStore(Protocol):
     def steps(self, account_id: str, order_id: str, from_seq: int, limit: int) -> list[int]:
         """Return the seqs ≥ *from_seq* of the order's steps (StepRow), in order."""
 
-    def orders_by_client_id(
-        self, account_id: str, ids: Sequence[str]
-    ) -> dict[str, tuple[str, int]]:
-        """Return client_order_id -> (order_id, account_seq of its first event), of all time.
-
-        Of two orders with one client_order_id the second was refused; the first is returned.
-        """
-
-    def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
-        """Return the client_order_ids behind *after* that the account has used, in order.
-
-        One that was used twice (the second order was refused) may come twice.
-        """
-
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[Chunk]:
         """Return chunks that hold seqs ≥ *from_seq*, in order."""
 
@@ -276,6 +262,12 @@ class OrderStore(Protocol):
             FencedError: a newer epoch owns the partition.
         """
 
+    def save_segments(self, partition: int, bodies: Mapping[int, bytes]) -> None:
+        """Keep segments of used ids, by number. One that is there already stays as it is."""
+
+    def segments(self, partition: int) -> dict[int, bytes]:
+        """Return every kept segment of the partition, by number."""
+
     def load_snapshot(self, partition: int) -> Snapshot | None:
         """Return the newest snapshot whose hash is right, or None."""
 
@@ -293,14 +285,21 @@ class Reference(Protocol):
         """Write them; an older version (seq, at_ns) changes nothing."""
 
 
-class Venue(Protocol):
+Prices = TypeVar("Prices", contravariant=True)
+
+
+class Venue(Protocol[Prices]):
     """Where orders are executed. Its answers come back as commands in the log, never as returns.
 
-    A venue is driven by the engine's thread and keeps no truth of its own: after a restart it is
+    Prices: what it is shown of the market. Every now_ns is monotonic time: a clock that is set never
+    holds up a report. A venue is driven by the engine's thread and keeps no truth of its own: after a restart it is
     told with `route` what is open (executions > 0 or known to be acknowledged) and goes on.
     """
 
     name: str
+
+    def on_book(self, symbol_prices: Prices, now_ns: int) -> None:
+        """Show it a symbol's newest book."""
 
     def route(self, routes: Sequence[Route | CancelRoute], now_ns: int) -> None:
         """Send orders and cancels, in order. An order id already known is ignored."""

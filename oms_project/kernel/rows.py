@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from oms_project.kernel.numbers import Int64
+from oms_project.kernel.numbers import Count, Int64
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import Status
 
@@ -330,16 +330,22 @@ class ReportKind(StrEnum):
     TRADE = "trade"
     CANCELED = "canceled"
     REJECTED = "rejected"
+    EXPIRED = "expired"
     CANCEL_REJECTED = "cancel_rejected"
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One execution report. execution: 1, 2, … of the order; lots, ticks: of a trade, else 0."""
+    """One execution report. execution: 1, 2, … of the order; lots, ticks: of a trade, else 0.
+
+    symbol, sign: of a trade, so that one of an unknown order can be booked; "" and 0 elsewhere.
+    """
 
     order_id: str
     kind: ReportKind
-    execution: Int64
+    execution: Count
     lots: Int64 = 0
     ticks: Int64 = 0
     maker: bool = False
     reason: str = ""
+    symbol: str = ""
+    sign: Int64 = 0

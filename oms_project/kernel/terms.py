@@ -5,11 +5,14 @@ store and the shape that is shown name its fields again.
 """
 
 from enum import IntFlag
+from typing import Final
 
 import msgspec
 
-from oms_project.kernel.numbers import Int64
+from oms_project.kernel.numbers import Count
 from oms_project.kernel.words import OrderType, Side, TimeInForce
+
+_BUY: Final = Side.BUY  # a member's name is looked up slowly: once is enough for the hot path
 
 
 class Flag(IntFlag):
@@ -33,14 +36,14 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     side: Side
     type: OrderType
     time_in_force: TimeInForce
-    lots: Int64
-    ticks: Int64 = 0
-    flags: Int64 = 0
+    lots: Count
+    ticks: Count = 0
+    flags: Count = 0
 
     @property
     def sign(self) -> int:
         """+1 buy, -1 sell."""
-        return 1 if self.side is Side.BUY else -1
+        return 1 if self.side is _BUY else -1
 
     @property
     def reduce_only(self) -> bool:

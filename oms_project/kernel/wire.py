@@ -7,11 +7,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from oms_project.kernel.errors import BadRecordError, RecordTooLargeError
+from oms_project.kernel.errors import (
+    BadRecordError,
+    NewerVersionError,
+    OldVersionError,
+    RecordTooLargeError,
+)
 from oms_project.kernel.numbers import Count
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
+"""What this code writes and reads. Nothing older is in production, so nothing older is read."""
 RECORD_BYTES_MAX = 4 * 1024 * 1024
 """What every log takes in one record, and no log more. Brokers are set up for it (message.max.bytes)."""
 READ_BYTES_MAX = 4 * 1024 * 1024
@@ -27,7 +33,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     schema: str
-    version: int
+    version: Count
     id: str
     at_ns: Count
     actor: str
@@ -66,7 +72,9 @@ def open_envelope(value: bytes, schema: str) -> Envelope:
     """Return the envelope in *value*, its body unread.
 
     Raises:
-        BadRecordError: not an envelope, another schema, or a version newer than ours.
+        BadRecordError: not an envelope, or another schema.
+        NewerVersionError, OldVersionError: another version of the product wrote it. Neither is
+            poison: skipping what another version acknowledged would lose it.
     """
     try:
         envelope = _decode_envelope(value)
@@ -74,9 +82,22 @@ def open_envelope(value: bytes, schema: str) -> Envelope:
         raise BadRecordError(f"not an envelope: {error}") from error
     if envelope.schema != schema:
         raise BadRecordError(f"schema {envelope.schema!r}, not {schema!r}")
-    if envelope.version > VERSION:
-        raise BadRecordError(f"version {envelope.version} of {schema!r} is newer than this code")
+    if envelope.version != VERSION:
+        raise _of_another_version(envelope)
     return envelope
+
+
+def _of_another_version(envelope: Envelope) -> NewerVersionError | OldVersionError:
+    found = f"{envelope.schema!r} record {envelope.id!r} has version {envelope.version}"
+    if envelope.version > VERSION:
+        return NewerVersionError(
+            f"{found}, this code reads {VERSION}. Start the version that wrote it, or a newer one; "
+            "nothing was skipped."
+        )
+    return OldVersionError(
+        f"{found}, this code reads only {VERSION}. Logs of before are not carried over: move the "
+        "data directory away (or use new topics and an empty store) and start again."
+    )
 
 
 def read_body(decoder: "msgspec.msgpack.Decoder[T]", envelope: Envelope) -> T:

@@ -9,9 +9,10 @@ ROOT = Path(__file__).parents[2]
 APPS = ("oms_project", "orders", "risk", "marketdata")
 PURE = ("oms_project/kernel", "orders/domain", "risk/domain", "marketdata/domain")
 PURE_IMPORTS = {
-    "bisect", "collections", "dataclasses", "decimal", "enum", "fractions", "functools", "hashlib",
+    "array", "bisect", "collections", "dataclasses", "decimal", "enum", "fractions", "functools", "hashlib",
     "heapq", "itertools", "re", "types", "typing", "zlib", "msgspec",
     "oms_project.kernel", "orders.domain", "risk.domain", "marketdata.domain",
+    "rbloom", "xxhash",  # pure functions of bytes: orders/domain/used.py, ADR 0011
 }  # fmt: skip
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
@@ -37,7 +38,11 @@ def test_pure_core_imports_only_the_allowed(path: Path) -> None:
             assert allowed, f"{_id(path)}:{node.lineno} imports {name}"
 
 
-@pytest.mark.parametrize("path", _files(*PURE), ids=_id)
+NOT_MONEY = ("orders/domain/used.py",)
+"""Its one float is a filter's rate of false positives: a third-party call wants it so."""
+
+
+@pytest.mark.parametrize("path", [p for p in _files(*PURE) if _id(p) not in NOT_MONEY], ids=_id)
 def test_pure_core_has_no_float(path: Path) -> None:
     """Money and size are ints: no float literal, no float(), no true division."""
     for node in ast.walk(ast.parse(path.read_text())):

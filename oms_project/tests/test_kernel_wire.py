@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oms_project.kernel import wire
-from oms_project.kernel.errors import BadRecordError, PoisonError
+from oms_project.kernel.errors import (
+    BadRecordError,
+    NewerVersionError,
+    OldVersionError,
+    OmsError,
+    PoisonError,
+)
 from oms_project.tests.examples import examples
 
 
@@ -47,7 +53,7 @@ def envelope_of(*fields: object) -> bytes:
 
 
 PIT = b"\x91" * 100_000 + b"\x00"
-GOOD = ("note", 1, "id", 7, "ann", "")
+GOOD = ("note", wire.VERSION, "id", 7, "ann", "")
 GARBAGE = {
     "nothing": b"",
     "one byte": b"\xc1",
@@ -61,7 +67,6 @@ GARBAGE = {
     "no time": envelope_of("note", 1, "id", None, "ann", "", ["Note", "x"]),
     "another schema": envelope_of("prices", *GOOD[1:], ["Note", "x"]),
     "no schema": envelope_of("", *GOOD[1:], ["Note", "x"]),
-    "newer version": envelope_of("note", wire.VERSION + 1, *GOOD[2:], ["Note", "x"]),
     "cut off": SEALED[:-1],
     "more behind it": SEALED + b"\x00",
     "twice": SEALED * 2,
@@ -84,6 +89,22 @@ def test_garbage_is_refused(value: bytes) -> None:
     with pytest.raises(BadRecordError) as caught:
         read(value)
     assert isinstance(caught.value, PoisonError)
+
+
+@pytest.mark.parametrize(
+    ("version", "error", "what_to_do"),
+    [
+        (wire.VERSION + 1, NewerVersionError, "Start the version that wrote it"),
+        (wire.VERSION - 1, OldVersionError, "move the data directory away"),
+    ],
+)
+def test_another_version_is_not_poison(
+    version: int, error: type[OmsError], what_to_do: str
+) -> None:
+    """What another version acknowledged is not skipped: the process ends and says what to do."""
+    assert not issubclass(error, PoisonError)
+    with pytest.raises(error, match=what_to_do):
+        read(envelope_of("note", version, *GOOD[2:], ["Note", "x"]))
 
 
 def test_another_schema_is_named() -> None:
@@ -114,5 +135,5 @@ def test_no_bytes_break_the_reader(value: bytes) -> None:
 def test_no_flipped_byte_breaks_the_reader(at: int, byte: int) -> None:
     """One byte is another: still a note, or refused."""
     value = SEALED[:at] + bytes([byte]) + SEALED[at + 1 :]
-    with contextlib.suppress(BadRecordError):
+    with contextlib.suppress(BadRecordError, NewerVersionError, OldVersionError):
         assert isinstance(read(value), Note)

@@ -1,5 +1,7 @@
 """Where in oms.events the engine is: read from the heads of its records, not from their events."""
 
+from typing import Final
+
 import msgspec
 import structlog
 
@@ -8,6 +10,8 @@ from oms_project.kernel.errors import BadRecordError
 from oms_project.kernel.ports import Log, StoredRecord
 from oms_project.kernel.words import Topic
 from orders.domain import events
+
+PAGE: Final = 500
 
 _heads = msgspec.msgpack.Decoder(events.BatchHead)
 _logger = structlog.get_logger(__name__)
@@ -30,3 +34,27 @@ def newest(log: Log, partition: int) -> int:
         if head is not None:
             return head.offset
     return -1
+
+
+def set_aside(log: Log, partition: int, from_command: int) -> set[int]:
+    """Return the commands from *from_command* on that were set aside, as the events tell."""
+    found: set[int] = set()
+    first = log.first_offset(Topic.EVENTS, partition)
+    end = log.end_offset(Topic.EVENTS, partition)
+    while end > first:
+        start = max(first, end - PAGE)
+        records = log.read(Topic.EVENTS, partition, start, end - start)
+        for record in records:
+            head = head_of(record)
+            if head is not None and head.offset >= from_command and head.stream.startswith("~"):
+                batch = wire.read_body(
+                    events.decoder, wire.open_envelope(record.value, events.SCHEMA)
+                )
+                found |= {
+                    one.offset for one in batch.events if isinstance(one, events.CommandSetAside)
+                }
+        oldest = next((head for head in map(head_of, records) if head is not None), None)
+        if oldest is not None and oldest.offset < from_command:
+            break
+        end = start
+    return found

@@ -1,8 +1,9 @@
 """The twin of the order store in memory: for tests and trials; keeps every promise but durability."""
 
+import copy
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,7 +28,17 @@ class MemoryStore:
         self._chunks: dict[tuple[int, int], p.Chunk] = {}
         self._progress: dict[int, p.Progress] = {}
         self._epochs: dict[int, int] = {}
+        self._segments: dict[int, dict[int, bytes]] = {}
         self._snapshots: dict[int, list[p.Snapshot]] = {}
+
+    def backup(self) -> "MemoryStore":
+        """Return a store with all that is here now, and nothing of what follows."""
+        twin = MemoryStore()
+        with self._lock:
+            for name, value in vars(self).items():
+                if name != "_lock":
+                    setattr(twin, name, copy.deepcopy(value))
+        return twin
 
     def break_wire(self, *, broken: bool) -> None:
         self._broken = broken
@@ -64,6 +75,15 @@ class MemoryStore:
         values["end_seq"] = row.end_seq or update.end_seq
         self._orders[row.order_id] = msgspec.structs.replace(row, **values)
 
+    def save_segments(self, partition: int, bodies: Mapping[int, bytes]) -> None:
+        self.ping()
+        with self._lock:
+            self._segments[partition] = {**bodies, **self._segments.get(partition, {})}
+
+    def segments(self, partition: int) -> dict[int, bytes]:
+        self.ping()
+        return dict(self._segments.get(partition, {}))
+
     def progress(self, partition: int) -> p.Progress:
         self.ping()
         return self._progress.get(partition, p.Progress(partition, 0, -1))
@@ -91,25 +111,6 @@ class MemoryStore:
         return [at for *order, at in every if order == [account_id, order_id] and at >= from_seq][
             :limit
         ]
-
-    def orders_by_client_id(
-        self, account_id: str, ids: Sequence[str]
-    ) -> dict[str, tuple[str, int]]:
-        self.ping()
-        wanted = set(ids)
-        known: dict[str, tuple[str, int]] = {}
-        with self._lock:
-            own = [row for row in self._orders.values() if row.account_id == account_id]
-        for row in sorted(own, key=lambda row: row.first_seq):
-            if row.client_order_id in wanted:
-                known.setdefault(row.client_order_id, (row.order_id, row.first_seq))
-        return known
-
-    def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
-        self.ping()
-        with self._lock:
-            own = [row for row in self._orders.values() if row.account_id == account_id]
-        return sorted(row.client_order_id for row in own if row.client_order_id > after)[:limit]
 
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[p.Chunk]:
         return [chunk for chunk in self._stream(stream) if chunk.last_seq >= from_seq][:limit]

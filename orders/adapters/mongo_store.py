@@ -10,7 +10,7 @@ Rules of this file:
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -32,7 +32,6 @@ from orders.adapters.mongo_documents import Document
 from orders.adapters.mongo_snapshots import MongoSnapshots
 
 WRITE_MS_MAX: Final = 5_000
-ROWS_MAX: Final = 1_000
 DATABASE: Final = "oms"
 HEADS_AT_ONCE: Final = 500
 
@@ -71,6 +70,20 @@ class MongoStore:
         crash("store.after_commit")
 
     # -------------------------------------------------------------- reading
+
+    def save_segments(self, partition: int, bodies: Mapping[int, bytes]) -> None:
+        documents = [
+            {"_id": docs.chunk_id(partition, number), "body": body}
+            for number, body in bodies.items()
+        ]
+        with _writing():
+            docs.insert(self._db().segments, documents)
+
+    def segments(self, partition: int) -> dict[int, bytes]:
+        first, end = docs.chunk_id(partition, 0), docs.chunk_id(partition + 1, 0)
+        with _reading():
+            found = self._db().segments.find({"_id": {"$gte": first, "$lt": end}})
+            return {one["_id"] - first: bytes(one["body"]) for one in found}
 
     def progress(self, partition: int) -> p.Progress:
         with _reading():
@@ -113,28 +126,6 @@ class MongoStore:
         with _reading():
             found = self._db().steps.find(where, {"seq": 1}).sort("seq", ASCENDING).limit(limit)
             return [int(one["seq"]) for one in found]
-
-    def orders_by_client_id(
-        self, account_id: str, ids: Sequence[str]
-    ) -> dict[str, tuple[str, int]]:
-        known: dict[str, tuple[str, int]] = {}
-        for part in _parts(ids):
-            where = {"account_id": account_id, "client_order_id": {"$in": part}}
-            fields = {"client_order_id": 1, "first_seq": 1}
-            with _reading():
-                for found in self._db().orders.find(where, fields):
-                    order = (found["_id"], found["first_seq"])
-                    first = known.setdefault(found["client_order_id"], order)
-                    if order[1] < first[1]:
-                        known[found["client_order_id"]] = order
-        return known
-
-    def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
-        where = {"account_id": account_id, "client_order_id": {"$gt": after}}
-        fields = {"client_order_id": 1, "_id": 0}
-        with _reading():
-            found = self._db().orders.find(where, fields).sort("client_order_id", ASCENDING)
-            return [one["client_order_id"] for one in found.limit(limit)]
 
     def chunks(self, stream: str, from_seq: int, limit: int) -> list[p.Chunk]:
         where = {"stream": stream, "last_seq": {"$gte": from_seq}}
@@ -278,7 +269,3 @@ def _writing() -> Iterator[None]:
         raise UnknownOutcomeError("store", repr(error)) from error
     except PyMongoError as error:
         raise UnknownOutcomeError("store", repr(error)) from error
-
-
-def _parts(ids: Sequence[str]) -> Iterable[list[str]]:
-    return (list(ids[start : start + ROWS_MAX]) for start in range(0, len(ids), ROWS_MAX))

@@ -1,10 +1,12 @@
 """The records the engine itself puts into oms.commands: what its venue reports, what its book asks for.
 
-They are decided when they are read back, like everybody's: durable first.
+They are decided when they are read back, like everybody's: durable first. now_ns: wall time, to stamp
+them; what is due at the venue is monotonic time.
 """
 
 from collections.abc import Collection, Iterator
 
+from marketdata.domain.prices import SymbolPrices
 from oms_project.kernel import wire
 from oms_project.kernel.ports import Record, Report, Venue
 from orders.domain import commands
@@ -12,9 +14,12 @@ from orders.domain.book import Book
 from orders.domain.due import due
 
 
-def reported(venue: Venue, partition: int, epoch: int, told: int, now_ns: int) -> Iterator[Record]:
+def reported(
+    venue: Venue[SymbolPrices], partition: int, epoch: int, told: int, now_ns: int,
+    monotonic_ns: int,
+) -> Iterator[Record]:  # fmt: skip
     """Yield a record for each part of what *venue* says now; *told*: how many it was before."""
-    for account_id, reports in venue.reports(now_ns):
+    for account_id, reports in venue.reports(monotonic_ns):
         for part in _parts(reports):
             told += 1
             command = commands.VenueReports(account_id, venue.name, epoch, part)
@@ -32,13 +37,16 @@ def _parts(reports: list[Report]) -> Iterator[list[Report]]:
 
 def asked(
     book: Book, before: Collection[str], now_ns: int, *, actor: str
-) -> tuple[set[str], list[Record]]:
+) -> tuple[frozenset[str], list[Record]]:
     """Return the ids of what *book* asks for now, and the records of what it did not ask *before*."""
-    wanted = dict(due(book))
-    records = []
-    for command_id, command in wanted.items():
-        if command_id not in before:
-            value = wire.seal(commands.SCHEMA, command, id=command_id, at_ns=now_ns, actor=actor)
-            key = getattr(command, "account_id", "")
-            records.append(Record(book.state.partition, key, value))
-    return set(wanted), records
+    found = due(book, now_ns)
+    records = [
+        Record(
+            book.state.partition,
+            one.account_id,
+            wire.seal(commands.SCHEMA, one.command, id=one.id, at_ns=now_ns, actor=actor),
+        )
+        for one in found
+        if one.id not in before
+    ]
+    return frozenset(one.id for one in found), records

@@ -1,7 +1,7 @@
-"""Owner epochs and snapshots of the engine in SQL."""
+"""Owner epochs, snapshots and used ids of the engine in SQL."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -9,6 +9,7 @@ from django.db import transaction
 
 from oms_project.kernel.errors import FencedError
 from oms_project.kernel.ports import Snapshot
+from orders.adapters.sql_statements import INSERT_SEGMENT
 from orders.adapters.sql_wire import SqlWire
 
 SNAPSHOTS_KEPT: Final = 2
@@ -62,6 +63,19 @@ class SqlSnapshots:
     def all(self, partition: int) -> list[Snapshot]:
         """As OrderStore.snapshots."""
         return list(self._right(partition))
+
+    def save_segments(self, partition: int, bodies: Mapping[int, bytes]) -> None:
+        """As OrderStore.save_segments."""
+        rows = [(partition, number, body) for number, body in bodies.items()]
+        with self._wire.writing() as write:
+            write(INSERT_SEGMENT, rows)
+
+    def segments(self, partition: int) -> dict[int, bytes]:
+        """As OrderStore.segments."""
+        rows = self._wire.rows(
+            'SELECT "number", body FROM orders_segment WHERE "partition" = %s', partition
+        )
+        return {number: bytes(body) for number, body in rows}
 
     def _right(self, partition: int) -> Iterator[Snapshot]:
         rows = self._wire.rows(

@@ -44,6 +44,7 @@ UPDATE_ORDER_FACTS: Final = (
     f"reason = COALESCE(NULLIF(%s, ''), reason), marks = marks | %s{_THIS}"
 )
 INSERT_STEP: Final = _insert("orders_step", ("account", "order_id", "seq"))
+INSERT_SEGMENT: Final = _insert("orders_segment", ("partition", "number", "body"))
 INSERT_CHUNK: Final = _insert("orders_chunk", CHUNK)
 UPSERT_POSITION: Final = _insert(
     "orders_position",

@@ -5,7 +5,7 @@ come and go as tuples, never as model instances. Lists are in sql_lists.py.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -17,8 +17,6 @@ from orders.adapters import sql_statements as sql
 from orders.adapters.sql_lists import SqlLists
 from orders.adapters.sql_snapshots import SqlSnapshots
 from orders.adapters.sql_wire import SqlWire, columns, marks
-
-ROWS_MAX: Final = 500
 
 _astuple = msgspec.structs.astuple
 
@@ -35,6 +33,8 @@ class SqlStore:
         self.save_snapshot = snapshots.save
         self.load_snapshot = snapshots.load
         self.snapshots = snapshots.all
+        self.save_segments = snapshots.save_segments
+        self.segments = snapshots.segments
 
     # -------------------------------------------------------------- writing
 
@@ -95,34 +95,6 @@ class SqlStore:
             "SELECT seq FROM orders_step WHERE account = (SELECT id FROM orders_name "
             "WHERE text = %s) AND order_id = %s AND seq >= %s ORDER BY seq LIMIT %s",
             account_id, order_id, from_seq, limit,
-        )  # fmt: skip
-        return [row[0] for row in rows]
-
-    def orders_by_client_id(
-        self, account_id: str, ids: Sequence[str]
-    ) -> dict[str, tuple[str, int]]:
-        found: dict[str, tuple[str, int]] = {}
-        for start in range(0, len(ids), ROWS_MAX):
-            part = ids[start : start + ROWS_MAX]
-            rows = self._rows(
-                "SELECT client_order_id, order_id, first_seq FROM orders_order WHERE account = "
-                "(SELECT id FROM orders_name WHERE text = %s) "
-                f"AND client_order_id IN ({marks(part)})",
-                account_id, *part,
-            )  # fmt: skip
-            for client_order_id, *order in rows:
-                # First by its place in the log: ids say when an order was asked for, not decided.
-                first = found.setdefault(client_order_id, (order[0], order[1]))
-                if order[1] < first[1]:
-                    found[client_order_id] = (order[0], order[1])
-        return found
-
-    def client_order_ids(self, account_id: str, after: str, limit: int) -> list[str]:
-        rows = self._rows(
-            "SELECT client_order_id FROM orders_order WHERE account = "
-            "(SELECT id FROM orders_name WHERE text = %s) "
-            "AND client_order_id > %s ORDER BY client_order_id LIMIT %s",
-            account_id, after, limit,
         )  # fmt: skip
         return [row[0] for row in rows]
 

@@ -10,15 +10,15 @@ from typing import Final
 import msgspec
 
 from oms_project.kernel import wire
+from oms_project.kernel.ids import trade_id
 from oms_project.kernel.ports import Chunk, FillRow, OrderRow, OrderStore
 from oms_project.kernel.words import Liquidity
 from orders.domain import events as e
 
 SEQ_MAX: Final = 2**63 - 1
 CHUNKS_MAX: Final = 400
-BYTES_MAX: Final = 4 * 1024 * 1024
 EVENTS_MAX: Final = 20_000
-"""Chunks and bytes read, and events decoded, for one page; what is behind is behind its cursor."""
+"""Chunks read, and events decoded, for one page; what is behind them is behind its cursor."""
 CHUNKS_FIRST: Final = 4
 CHUNKS_AT_ONCE: Final = 64
 STEPS_MAX: Final = 1_000_000
@@ -71,7 +71,7 @@ def fills_of_account(
     There may be fewer than *limit* and more behind: so many chunks are looked at, and no further.
     """
     found: list[FillRow] = []
-    chunks = events = size = 0
+    chunks = events = 0
     wanted = CHUNKS_FIRST
     while True:
         some = store.chunks_before(account_id, before, wanted)
@@ -89,8 +89,7 @@ def fills_of_account(
                 return FillPage(found[:limit], found[limit - 1].seq)
             before = chunk.first_seq
             chunks += 1
-            size += len(chunk.body)
-            if chunks >= CHUNKS_MAX or size >= BYTES_MAX or events >= EVENTS_MAX:
+            if chunks >= CHUNKS_MAX or events >= EVENTS_MAX:
                 return FillPage(found, before)
         if len(some) < wanted:
             return FillPage(found)
@@ -131,7 +130,8 @@ def _fills(chunk: Chunk) -> Iterator[FillRow]:
         if type(event) is e.OrderFilled:
             liquidity = Liquidity.MAKER if event.maker else Liquidity.TAKER
             yield FillRow(
-                batch.stream, batch.first_seq + index, event.order_id, event.trade_id, event.venue,
+                batch.stream, batch.first_seq + index, event.order_id,
+                trade_id(event.venue, event.order_id, event.execution), event.venue,
                 event.symbol, event.side.value, event.lots, event.ticks, event.fill_fee,
                 liquidity.value, batch.at_ns,
             )  # fmt: skip

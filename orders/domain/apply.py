@@ -1,233 +1,383 @@
-"""Events change the book: the only file that writes to its state.
+"""Facts change the book: the only file that writes to its state. Each returns the event that tells it.
 
-Folding these over a partition's events gives the state the commands gave (marks, epoch and the
-counters of what changed nothing aside): a property test holds them together.
+An event is a view of what is there *after* the fact, read off, never worked out a second time. What
+may happen at all was decided before (orders/domain/decide.py by orders/domain/law.py).
 """
 
-from collections.abc import Callable
 from itertools import islice
+from typing import Final
 
-from marketdata.domain.instrument import Units
+from marketdata.domain.instrument import SUM_MAX, Instrument, Units
+from marketdata.domain.mark import Mark
 from oms_project.kernel.numbers import PPM, ceil_div
+from oms_project.kernel.ports import Report, ReportKind
+from oms_project.kernel.terms import Terms
+from oms_project.kernel.words import AccountState, Side
 from orders.domain import events as e
 from orders.domain.book import CLOSED_KEPT, EVICTED_AT_ONCE, Account, Book
-from orders.domain.order import CANCELED, REJECTED, Order, status_of
+from orders.domain.lanes import Lane
+from orders.domain.order import LIVE, OVER, SENT, Asked, End, Fill, Life, Order, status_of
+from orders.domain.used import client_key, order_mark, other_key
+from risk.domain.limits import Limits
+from risk.domain.rules import Reason
+
+_BUY: Final = Side.BUY
+
+# ------------------------------------------------------------------ orders begin
 
 
-def apply(book: Book, account: Account, event: e.Event) -> None:
-    """Change the book by one event of *account*."""
-    _APPLIERS[type(event)](book, account, event)
-
-
-def routed(book: Book, account: Account, event: e.OrderRouted) -> Order:
+def route(
+    book: Book, lane: Lane, order_id: str, client_order_id: str, terms: Terms, worst_ticks: int,
+    hold: int,
+) -> tuple[Order, e.OrderRouted]:  # fmt: skip
     """Open the order and lock its hold."""
-    terms = event.terms
-    sign = terms.sign
+    account = lane.account
+    if terms.side is _BUY:
+        sign, balance = 1, lane.quote
+        lane.buy_lots += terms.lots
+    else:
+        sign, balance = -1, lane.base
+        lane.sell_lots += terms.lots
     order = Order(
-        event.order_id, account.account_id, event.client_order_id, terms.symbol, terms.side,
-        terms.type, terms.time_in_force, sign, terms.lots, terms.ticks,
-        event.cap_ticks or terms.ticks, event.hold, version=1,
+        order_id, account.account_id, client_order_id, terms, sign, worst_ticks, hold,
+        lane.taker_ppm, lane.maker_ppm,
     )  # fmt: skip
-    instrument = book.units[terms.symbol].instrument
-    balance = account.balance(instrument.quote if sign > 0 else instrument.base)
-    balance.free -= event.hold
-    balance.locked += event.hold
-    account.open[event.order_id] = order
-    account.client_ids[event.client_order_id] = event.order_id
-    return order
+    balance.free -= hold
+    balance.locked += hold
+    account.open[order_id] = order
+    account.client_ids[client_order_id] = order_id
+    cap_ticks = 0 if terms.ticks else worst_ticks
+    return order, e.OrderRouted(order_id, client_order_id, terms, cap_ticks, hold)
 
 
-def denied(book: Book, account: Account, event: e.OrderDenied) -> None:
+def deny(
+    book: Book, account: Account, order_id: str, client_order_id: str, terms: Terms, reason: str,
+    used: int, limit: int,
+) -> e.OrderDenied:  # fmt: skip
     """Remember the refused order: its ids are used up."""
-    terms = event.terms
+    units = book.units.get(terms.symbol)
     order = Order(
-        event.order_id, account.account_id, event.client_order_id, terms.symbol, terms.side,
-        terms.type, terms.time_in_force, terms.sign, terms.lots, terms.ticks, 0, 0, terminal=REJECTED, rejected_by="oms", reason=event.reason, version=1,
+        order_id, account.account_id, client_order_id, terms, terms.sign, 0, 0,
+        units.instrument.taker_fee_ppm if units is not None else 0,
+        units.instrument.maker_fee_ppm if units is not None else 0,
+        life=Life.DENIED, reason=reason,
     )  # fmt: skip
-    account.client_ids.setdefault(event.client_order_id, event.order_id)
-    _keep_closed(book, order)
+    if reason != Reason.DUPLICATE_CLIENT_ORDER_ID:  # else it is another order's, for ever
+        account.client_ids[client_order_id] = order_id
+    keep_closed(book, order)
+    return e.OrderDenied(order_id, client_order_id, terms, reason, used, limit)
 
 
-def accepted(book: Book, account: Account, event: e.OrderAccepted) -> None:
-    order = find(book, account, event.order_id)
-    order.accepted = True
-    _seen(order, event.execution, event.version)
-    assert status_of(order) is event.status
+def open_external(
+    book: Book, lane: Lane, order_id: str, venue: str, report: Report, traded: Order | None
+) -> tuple[Order, e.OrderExternal]:
+    """Make, or make larger, the order that an unknown one's trades are booked under."""
+    account = lane.account
+    instrument = lane.units.instrument
+    lots = report.lots + (traded.cum_lots if traded is not None else 0)
+    terms = e.external_terms(lane.symbol, report.sign, lots)
+    if traded is None:
+        traded = Order(
+            order_id, account.account_id, report.order_id, terms, report.sign, 0, 0,
+            instrument.taker_fee_ppm, instrument.maker_fee_ppm, life=Life.OVER, end=End.EXTERNAL,
+            version=0,
+        )  # fmt: skip
+        keep_closed(book, traded)
+    traded.terms = terms
+    traded.version += 1
+    return traded, e.OrderExternal(order_id, report.order_id, terms, venue, traded.version)
 
 
-def filled(book: Book, account: Account, event: e.OrderFilled) -> None:
+# ------------------------------------------------------------------ the venue speaks
+
+
+def acknowledge(order: Order, report: Report) -> e.OrderAccepted:
+    order.life = LIVE
+    saw(order, report.execution)
+    order.version += 1
+    return e.OrderAccepted(
+        order.order_id, status_of(order), order.version, order.cum_lots, order.cost, order.fee,
+        report.execution,
+    )  # fmt: skip
+
+
+def fits(lane: Lane, order: Order, report: Report) -> bool:
+    """Tell whether every sum that a trade would make is one that can be kept (SUM_MAX)."""
+    lots, ticks = report.lots, report.ticks
+    if lots <= 0 or ticks <= 0 or report.execution <= 0:
+        return False
+    base_units = lots * lane.lot_units
+    quote_units = lots * ticks * lane.tick_lot_units
+    base, quote, position = lane.base, lane.quote, lane.position
+    base_room, room = SUM_MAX - base_units, SUM_MAX - quote_units
+    # A fee is at most the notional; a rebate at most as much the other way.
+    return (
+        -base_room <= base.venue <= base_room
+        and -room <= quote.venue <= room
+        and -room <= quote.fees <= room
+        and order.cost * lane.tick_lot_units <= room
+        and (
+            position is None
+            or (abs(position.cost) + abs(position.realized)) * lane.tick_lot_units <= room
+        )
+    )
+
+
+def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.OrderFilled:
     """Move cash, asset, fee and position; shrink the hold to what is still open."""
-    order = find(book, account, event.order_id)
-    order.fills[event.trade_id] = (event.lots, event.ticks)
-    order.cum_lots = event.cum_lots
-    order.cost = event.cost
-    order.fee = event.fee
-    order.fee_rest = event.fee_rest
-    order.last_fill = max(order.last_fill, event.execution)
-    _seen(order, event.execution, event.version)
-    assert status_of(order) is event.status
+    lots, ticks, execution = report.lots, report.ticks, report.execution
+    sign = order.sign
+    wanted, before = order.terms.lots, order.cum_lots
+    life = order.life
+    was_open = before < wanted and (life is LIVE or life is SENT)
+    rate_ppm = order.maker_ppm if report.maker else order.taker_ppm
+    order.fills[execution] = Fill(lots, ticks, rate_ppm)
+    cum_lots = order.cum_lots = before + lots
+    cost = order.cost = order.cost + lots * ticks
+    quote_units = lots * ticks * lane.tick_lot_units
+    # The fee is rounded up once an order, not once a fill, so that it never outgrows the hold.
+    exact = order.fee * PPM - order.fee_rest + quote_units * rate_ppm
+    fee = -(-exact // PPM)
+    fill_fee = fee - order.fee
+    order.fee = fee
+    order.fee_rest = fee * PPM - exact
+    if execution > order.last_fill:
+        order.last_fill = execution
+    if execution > order.executions:
+        order.executions = execution
+    version = order.version = order.version + 1
 
-    units = book.units[order.symbol]
-    instrument = units.instrument
-    base = account.balance(instrument.base)
-    quote = account.balance(instrument.quote)
-    base_units = event.lots * units.lot_units * order.sign
-    quote_units = event.lots * event.ticks * units.tick_lot_units * order.sign
+    base, quote = lane.base, lane.quote
+    base_units = lots * lane.lot_units
+    if sign < 0:
+        base_units, quote_units = -base_units, -quote_units
     base.free += base_units
     base.venue -= base_units
-    quote.free -= quote_units + event.fill_fee
+    quote.free -= quote_units + fill_fee
     quote.venue += quote_units
-    quote.fees += event.fill_fee
-    hold = required_hold(order, units)
-    _change_hold(quote if order.sign > 0 else base, order, hold)
-    account.position(order.symbol).fill(event.lots * order.sign, event.ticks)
-    if order.closed:
-        order.pending_cancel = False
-        _close(book, account, order)
+    quote.fees += fill_fee
+    position = lane.position
+    if position is None:
+        position = lane.position = lane.account.position(lane.symbol)
+    position.fill(lots * sign, ticks)
+    if was_open:
+        leaves = wanted - cum_lots if cum_lots < wanted else 0
+        lane.pend(sign, leaves - wanted + before)
+        if leaves:
+            _hold(lane, order, _required(lane, order, leaves))
+        else:
+            paying = quote if sign > 0 else base
+            paying.locked -= order.hold
+            paying.free += order.hold
+            order.hold = 0
+            del lane.account.open[order.order_id]
+            keep_closed(book, order)
+    # Only an order that is not open any more can have a late fill.
+    late = not was_open and order.late_fill
+    return e.OrderFilled(
+        order.order_id, status_of(order), version, cum_lots, cost, fee, lane.symbol,
+        order.terms.side, venue, execution, lots, ticks, report.maker, fill_fee, late,
+        cum_lots > wanted,
+    )  # fmt: skip
 
 
-def required_hold(order: Order, units: Units) -> int:
-    """Return what the open rest needs locked: buy = notional + fee still to come, sell = lots."""
-    leaves = order.leaves
-    if not leaves:
-        return 0
-    if order.sign < 0:
-        return leaves * units.lot_units
-    notional = units.notional(order.worst_ticks, leaves)
-    fee = notional * units.instrument.taker_fee_ppm - order.fee_rest
-    return notional + ceil_div(fee, PPM)
+Ended = e.OrderCanceled | e.OrderExpired | e.OrderRejected
+_ENDS: Final[dict[ReportKind, tuple[End, type[Ended]]]] = {
+    ReportKind.CANCELED: (End.CANCELED, e.OrderCanceled),
+    ReportKind.EXPIRED: (End.EXPIRED, e.OrderExpired),
+    ReportKind.REJECTED: (End.REJECTED, e.OrderRejected),
+}
 
 
-def cancel_requested(book: Book, account: Account, event: e.OrderCancelRequested) -> None:
-    order = find(book, account, event.order_id)
-    order.pending_cancel = True
-    order.version = event.version
-    assert status_of(order) is event.status
-
-
-def canceled(book: Book, account: Account, event: e.OrderCanceled) -> None:
+def end(book: Book, lane: Lane | None, order: Order, report: Report) -> Ended:
     """End the order; what it still held is free again."""
-    order = find(book, account, event.order_id)
-    order.terminal = CANCELED
-    order.reason = event.reason
-    _end(book, account, order, event.execution, event.version)
-    assert status_of(order) is event.status
+    how, event = _ENDS[report.kind]
+    open_before = order.leaves
+    order.life = OVER
+    order.asked = Asked.NOTHING
+    order.end = how
+    order.reason = report.reason
+    order.end_execution = report.execution
+    saw(order, report.execution)
+    order.version += 1
+    if open_before and lane is not None:
+        lane.pend(order.sign, -open_before)
+        _hold(lane, order, 0)
+        _close(book, lane.account, order)
+    return event(
+        order.order_id, status_of(order), order.version, order.cum_lots, order.cost, order.fee,
+        report.execution, report.reason, order.late_fill,
+    )  # fmt: skip
 
 
-def rejected(book: Book, account: Account, event: e.OrderRejected) -> None:
-    order = find(book, account, event.order_id)
-    order.terminal = REJECTED
-    order.rejected_by = "venue"
-    order.reason = event.reason
-    _end(book, account, order, event.execution, event.version)
-    assert status_of(order) is event.status
-
-
-def cancel_rejected(book: Book, account: Account, event: e.CancelRejected) -> None:
-    if not event.version:
-        return
-    order = find(book, account, event.order_id)
-    order.pending_cancel = False
-    order.cancel_reject = max(order.cancel_reject, event.execution)
-    _seen(order, event.execution, event.version)
-    assert status_of(order) is event.status
-
-
-def adjusted(book: Book, account: Account, event: e.BalanceAdjusted) -> None:
-    balance = account.balance(event.asset)
-    balance.free += event.units
-    balance.external -= event.units
-    account.adjustments[event.adjustment_id] = None
-
-
-def account_changed(book: Book, account: Account, event: e.AccountChanged) -> None:
-    account.name = event.name
-    account.state = event.state
-    account.limits = event.limits
-
-
-def instrument_changed(book: Book, account: Account, event: e.InstrumentChanged) -> None:
-    instrument = event.instrument
-    book.state.instruments[instrument.symbol] = instrument
-    book.units[instrument.symbol] = Units(instrument)
-
-
-def quarantined(book: Book, account: Account, event: e.OrderQuarantined) -> None:
-    book.state.quarantined += 1
-
-
-def position_changed(book: Book, account: Account, event: e.PositionChanged) -> None:
-    """Assert what the fills before it already did: a pair to the projector's row."""
-    position = account.positions[event.symbol]
-    assert (event.net_lots, event.cost) == (position.net_lots, position.cost)
-
-
-def balance_changed(book: Book, account: Account, event: e.BalanceChanged) -> None:
-    """Assert what the events before it already did, and that the books sum to zero."""
-    balance = account.balance(event.asset)
-    assert (event.free, event.locked) == (balance.free, balance.locked)
-    assert balance.total() == 0, f"{account.account_id} {event.asset}: {balance}"
-
-
-def find(book: Book, account: Account, order_id: str) -> Order:
-    """Return the order, open or closed. KeyError is a bug: events only name what is known."""
-    return account.open.get(order_id) or book.state.closed[order_id]
-
-
-def _seen(order: Order, execution: int, version: int) -> None:
-    order.version = version
+def saw(order: Order, execution: int) -> None:
+    """Remember the highest number the venue has used for the order."""
     if execution > order.executions:
         order.executions = execution
 
 
-def _change_hold(balance: object, order: Order, hold: int) -> None:
+# ------------------------------------------------------------------ requests
+
+
+def ask_cancel(order: Order) -> e.OrderCancelRequested:
+    order.asked = Asked.CANCEL
+    order.version += 1
+    return e.OrderCancelRequested(
+        order.order_id, status_of(order), order.version, order.cum_lots, order.cost, order.fee
+    )
+
+
+def answer_cancel(order: Order, reason: str, execution: int = 0) -> e.CancelRejected:
+    """The open cancel did nothing: by the venue's word, or because the last fill was first."""
+    order.asked = Asked.NOTHING
+    order.cancel_reject = max(order.cancel_reject, execution)
+    saw(order, execution)
+    return refuse_cancel(order, reason, execution)
+
+
+def refuse_cancel(order: Order, reason: str, execution: int = 0) -> e.CancelRejected:
+    """Answer a cancel that changes nothing, not even what is open."""
+    order.version += 1
+    return e.CancelRejected(
+        order.order_id, status_of(order), order.version, order.cum_lots, order.cost, order.fee,
+        reason, execution,
+    )  # fmt: skip
+
+
+def keep_canceling(book: Book, account: Account, request: str, order_ids: list[str]) -> None:
+    """Remember what a request to cancel has still to reach; [] ends it."""
+    if order_ids:
+        account.canceling[request] = order_ids
+        book.canceling[account.account_id] = None
+        return
+    account.canceling.pop(request, None)
+    if not account.canceling:
+        book.canceling.pop(account.account_id, None)
+
+
+# ------------------------------------------------------------------ ids, reports, commands
+
+
+def use(book: Book, kind: str, an_id: str) -> None:
+    """A command's or adjustment's id is used up, for ever."""
+    book.used.add(other_key(kind, an_id), 0)
+
+
+def absorb(book: Book, count: int = 1) -> None:
+    book.state.absorbed += count
+
+
+def quarantine(book: Book, report: Report, reason: str) -> e.OrderQuarantined:
+    book.state.quarantined += 1
+    return e.OrderQuarantined(
+        report.order_id, reason, report.kind, report.execution, report.lots, report.ticks,
+        report.reason,
+    )  # fmt: skip
+
+
+def set_aside(book: Book, offset: int, reason: str) -> e.CommandSetAside:
+    book.state.set_aside += 1
+    return e.CommandSetAside(offset, reason)
+
+
+def advance(book: Book, offset: int) -> None:
+    """The command at *offset* is being decided: the next one is behind it."""
+    book.state.offset = offset + 1
+
+
+def emit(book: Book, account: Account, offset: int, events: int) -> None:
+    """Number the events of a command."""
+    account.seq += events
+    book.state.event_command = offset
+    book.state.accounts.setdefault(account.account_id, account)
+
+
+def open_epoch(book: Book, epoch: int) -> None:
+    book.state.epoch = max(book.state.epoch, epoch)
+
+
+# ------------------------------------------------------------------ reference data and money
+
+
+def set_mark(book: Book, mark: Mark) -> None:
+    book.state.marks[mark.symbol] = mark
+
+
+def set_instrument(book: Book, instrument: Instrument, version: int) -> e.InstrumentChanged:
+    symbol = instrument.symbol
+    units = Units(instrument)
+    book.state.instruments[symbol] = instrument
+    book.state.versions[symbol] = version
+    book.units[symbol] = units
+    for lanes in book.lanes.values():
+        lane = lanes.get(symbol)
+        if lane is not None:
+            lane.list_again(units)
+    return e.InstrumentChanged(instrument, version)
+
+
+def set_account(
+    book: Book, account: Account, name: str, state: AccountState, limits: Limits, version: int,
+    reason: str = "",
+) -> e.AccountChanged:  # fmt: skip
+    account.name = name
+    account.state = state
+    account.limits = limits
+    account.version = version
+    for lane in book.lanes.get(account.account_id, {}).values():
+        lane.gate = None
+    return e.AccountChanged(name, state, limits, version, reason)
+
+
+def adjust(
+    book: Book, account: Account, adjustment_id: str, asset: str, units: int, reason: str
+) -> e.BalanceAdjusted:
+    balance = account.balance(asset)
+    balance.free += units
+    balance.external -= units
+    use(book, "adjustment", account.account_id + adjustment_id)
+    return e.BalanceAdjusted(adjustment_id, asset, units, reason)
+
+
+# ------------------------------------------------------------------ inside
+
+
+def _required(lane: Lane, order: Order, leaves: int) -> int:
+    """Return what the open rest needs locked: buy = notional + fee still to come, sell = lots."""
+    if order.sign < 0:
+        return leaves * lane.lot_units
+    notional = order.worst_ticks * leaves * lane.tick_lot_units
+    return notional + ceil_div(notional * order.taker_ppm - order.fee_rest, PPM)
+
+
+def _hold(lane: Lane, order: Order, hold: int) -> None:
+    balance = lane.quote if order.sign > 0 else lane.base
     change = hold - order.hold
-    balance.locked += change  # type: ignore[attr-defined]
-    balance.free -= change  # type: ignore[attr-defined]
+    balance.locked += change
+    balance.free -= change
     order.hold = hold
-
-
-def _end(book: Book, account: Account, order: Order, execution: int, version: int) -> None:
-    order.end_execution = execution
-    order.pending_cancel = False
-    _seen(order, execution, version)
-    instrument = book.units[order.symbol].instrument
-    asset = instrument.quote if order.sign > 0 else instrument.base
-    _change_hold(account.balance(asset), order, 0)
-    _close(book, account, order)
 
 
 def _close(book: Book, account: Account, order: Order) -> None:
     if account.open.pop(order.order_id, None) is not None:
-        _keep_closed(book, order)
+        keep_closed(book, order)
 
 
-def _keep_closed(book: Book, order: Order) -> None:
+def keep_closed(book: Book, order: Order) -> None:
+    """Keep a closed order for late reports; let go of the oldest, whose ids stay used for ever."""
     state = book.state
-    state.closed[order.order_id] = order
-    if len(state.closed) < CLOSED_KEPT + EVICTED_AT_ONCE:
+    closed = state.closed
+    closed[order.order_id] = order
+    if len(closed) < CLOSED_KEPT + EVICTED_AT_ONCE:
         return
-    for gone in list(islice(state.closed.values(), EVICTED_AT_ONCE)):
-        del state.closed[gone.order_id]
-        client_ids = state.accounts[gone.account_id].client_ids
-        if client_ids.get(gone.client_order_id) == gone.order_id:
-            del client_ids[gone.client_order_id]
+    accounts = state.accounts
+    add, hash_of = book.used.add, book.hash_of
+    for gone in list(islice(closed.values(), EVICTED_AT_ONCE)):
+        del closed[gone.order_id]
+        account_id, client_order_id = gone.account_id, gone.client_order_id
+        client_ids = accounts[account_id].client_ids
+        if client_ids.get(client_order_id) == gone.order_id:  # a refused twin has no id of its own
+            del client_ids[client_order_id]
+            mark = order_mark(gone.order_id, gone.executions)
+            add(client_key(hash_of(account_id), client_order_id), mark)
     state.evicted += EVICTED_AT_ONCE
-
-
-_APPLIERS: dict[type, Callable[[Book, Account, object], object]] = {
-    e.OrderRouted: routed,  # type: ignore[dict-item]
-    e.OrderDenied: denied,  # type: ignore[dict-item]
-    e.OrderAccepted: accepted,  # type: ignore[dict-item]
-    e.OrderRejected: rejected,  # type: ignore[dict-item]
-    e.OrderFilled: filled,  # type: ignore[dict-item]
-    e.OrderCancelRequested: cancel_requested,  # type: ignore[dict-item]
-    e.OrderCanceled: canceled,  # type: ignore[dict-item]
-    e.CancelRejected: cancel_rejected,  # type: ignore[dict-item]
-    e.OrderQuarantined: quarantined,  # type: ignore[dict-item]
-    e.PositionChanged: position_changed,  # type: ignore[dict-item]
-    e.BalanceChanged: balance_changed,  # type: ignore[dict-item]
-    e.BalanceAdjusted: adjusted,  # type: ignore[dict-item]
-    e.AccountChanged: account_changed,  # type: ignore[dict-item]
-    e.InstrumentChanged: instrument_changed,  # type: ignore[dict-item]
-}

@@ -1,26 +1,29 @@
 """The engine's state of one partition: accounts, orders, instruments, marks; its bytes and hash.
 
-Only orders/domain/apply.py changes it. Everything in it is a function of the command log.
+Only orders/domain/apply.py writes to it. Everything in it is a function of the command log. What can
+be worked out from it (`Book`: units, lanes, the look-up of used ids) is never stored.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from marketdata.domain.instrument import Instrument, Units
 from marketdata.domain.mark import Mark
-from oms_project.kernel.errors import BadRecordError
+from oms_project.kernel.errors import BadRecordError, OldVersionError
 from oms_project.kernel.words import AccountState
+from orders.domain.lanes import Lane
 from orders.domain.order import Order
+from orders.domain.used import Used, UsedIds, account_hash
 from risk.domain.limits import Limits
 from risk.domain.position import Position
 
+FORMAT: Final = 2
+"""Of a snapshot's bytes. One of another format is not read: the log is decided again."""
 CLOSED_KEPT: Final = 20_000
-"""Closed orders a partition keeps in memory: for late reports and client_order_id, newest last.
-
-The engine never runs further ahead of the projector than this, so what is let go is stored.
-"""
+"""Closed orders a partition keeps in memory, newest last: for late reports of them."""
 EVICTED_AT_ONCE: Final = 2_000
 """Orders let go in one go: taking the first of a dict is only cheap if many go at once."""
 
@@ -42,21 +45,21 @@ class Account(msgspec.Struct, array_like=True):
     """One account: the unit of risk, of ordering and of `account_seq`.
 
     open: order id -> order, oldest first; client_ids: client_order_id -> order id of every order
-    in memory; adjustments: ids already booked; to_cancel: the rest of a cancel of more orders than
-    one command may ask for, see due.py.
+    in memory; canceling: ids that a request to cancel more than one command may has still to reach,
+    by that request's id, oldest first.
     """
 
     account_id: str
     name: str
     state: AccountState = AccountState.ACTIVE
     limits: Limits = Limits()
+    version: int = 0
     seq: int = 0
     balances: dict[str, Balance] = {}
     positions: dict[str, Position] = {}
     open: dict[str, Order] = {}
     client_ids: dict[str, str] = {}
-    adjustments: dict[str, None] = {}
-    to_cancel: dict[str, None] = {}
+    canceling: dict[str, list[str]] = {}
 
     def balance(self, asset: str) -> Balance:
         found = self.balances.get(asset)
@@ -70,73 +73,109 @@ class Account(msgspec.Struct, array_like=True):
             found = self.positions[symbol] = Position()
         return found
 
-    def reducible_lots(self, symbol: str, sign: int) -> int:
-        """Return how many lots an order of this side may have and only reduce the position."""
-        position = self.positions.get(symbol)
-        if position is None or position.net_lots * sign >= 0:
-            return 0
-        pending = sum(
-            order.leaves
-            for order in self.open.values()
-            if order.symbol == symbol and order.sign == sign
-        )
-        return max(0, abs(position.net_lots) - pending)
-
 
 class State(msgspec.Struct, array_like=True):
     """What a snapshot holds, in the order it came to be (so that equal histories hash equal).
 
-    offset: of the next command; event_command: of the last command that had events; seq: of the
-    partition's own stream; closed: the newest CLOSED_KEPT closed orders; evicted: how many were
-    let go; absorbed, quarantined: reports that changed nothing.
+    offset: of the next command; event_command: of the last command that had events; closed: the
+    newest CLOSED_KEPT closed orders; evicted: how many were let go; absorbed, quarantined: reports
+    that changed nothing; set_aside: commands that were; versions: of instruments.
     """
 
     partition: int
+    format: int = FORMAT
     offset: int = 0
     event_command: int = -1
     epoch: int = 0
-    seq: int = 0
     accounts: dict[str, Account] = {}
     closed: dict[str, Order] = {}
     evicted: int = 0
     absorbed: int = 0
     quarantined: int = 0
+    set_aside: int = 0
     instruments: dict[str, Instrument] = {}
+    versions: dict[str, int] = {}
     marks: dict[str, Mark] = {}
+    used: Used = msgspec.field(default_factory=Used)
+
+
+class _Head(msgspec.Struct, array_like=True):
+    partition: int
+    format: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(State).decode
+_decode_head = msgspec.msgpack.Decoder(_Head).decode
 
 
 class Book:
-    """A partition's state and what is worked out from it (units by symbol)."""
+    """A partition's state and its indexes: units by symbol, lanes by account and symbol, used ids.
 
-    __slots__ = ("state", "units")
+    canceling: accounts with a request that is not through yet (orders/domain/due.py).
+    """
 
-    def __init__(self, state: State) -> None:
+    __slots__ = ("canceling", "hashes", "lanes", "state", "units", "used")
+
+    def __init__(self, state: State, segments: Mapping[int, bytes] | None = None) -> None:
+        """*segments*: bodies of those the state names.
+
+        Raises:
+            KeyError, ValueError: one is missing or wrong.
+        """
         self.state = state
         self.units = {symbol: Units(instrument) for symbol, instrument in state.instruments.items()}
+        self.lanes: dict[str, dict[str, Lane]] = {}
+        self.hashes: dict[str, int] = {}
+        self.used = UsedIds(state.used, dict(segments or {}))
+        self.canceling: dict[str, None] = {}
+        for account in state.accounts.values():
+            if account.canceling:
+                self.canceling[account.account_id] = None
+            for order in account.open.values():
+                lane = self.lane(account, order.terms.symbol)
+                assert lane is not None, "an open order's instrument is listed"
+                lane.pend(order.sign, order.leaves)
+
+    def lane(self, account: Account, symbol: str) -> Lane | None:
+        """Return the account's lane of a symbol, None if that is not listed."""
+        lanes = self.lanes.get(account.account_id)
+        if lanes is None:
+            lanes = self.lanes[account.account_id] = {}
+        lane = lanes.get(symbol)
+        if lane is None:
+            units = self.units.get(symbol)
+            if units is None:
+                return None
+            lane = lanes[symbol] = Lane(account, units)
+        return lane
+
+    def hash_of(self, account_id: str) -> int:
+        """Return what an account's client_order_ids are hashed with."""
+        found = self.hashes.get(account_id)
+        if found is None:
+            found = self.hashes[account_id] = account_hash(account_id)
+        return found
 
     def to_bytes(self) -> bytes:
         """Return the state's bytes: equal histories give equal bytes."""
         return _encode(self.state)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Book":
+    def from_bytes(cls, data: bytes, segments: Mapping[int, bytes] | None = None) -> "Book":
         """Return the book of a snapshot.
 
         Raises:
-            BadRecordError: the bytes are not a state.
+            BadRecordError: the bytes are not a state, or a segment it names is missing or wrong.
+            OldVersionError: another version of the product wrote them.
         """
         try:
-            return cls(_decode(data))
-        except msgspec.DecodeError as error:
+            head = _decode_head(data)
+            if head.format != FORMAT:
+                raise OldVersionError(f"a snapshot of format {head.format}, this code has {FORMAT}")
+            return cls(_decode(data), segments)
+        except (msgspec.DecodeError, KeyError, ValueError) as error:
             raise BadRecordError(f"snapshot: {error}") from error
-
-    def sweeps(self) -> list[Account]:
-        """Return the accounts whose cancel of all orders is not through."""
-        return [account for account in self.state.accounts.values() if account.to_cancel]
 
     def open_orders(self) -> list[tuple[str, Order]]:
         """Return (account id, order) of everything open, oldest first an account."""
@@ -150,30 +189,3 @@ class Book:
 def state_hash(state: bytes) -> str:
     """Return the hex sha256 of a book's bytes."""
     return hashlib.sha256(state).hexdigest()
-
-
-def breaches(state: State) -> list[str]:
-    """Return every broken invariant in words; an empty list is the only good answer."""
-    found = []
-    for account in state.accounts.values():
-        holds: dict[str, int] = {}
-        for order in account.open.values():
-            base, quote = _assets(state, order.symbol)
-            asset = quote if order.sign > 0 else base
-            holds[asset] = holds.get(asset, 0) + order.hold
-            if order.closed:
-                found.append(f"{account.account_id}: {order.order_id} is closed and still open")
-        for asset, balance in account.balances.items():
-            if balance.total():
-                found.append(f"{account.account_id}: {asset} sums to {balance.total()}, not 0")
-            if balance.locked != holds.get(asset, 0):
-                found.append(
-                    f"{account.account_id}: {asset} locks {balance.locked}, "
-                    f"its orders hold {holds.get(asset, 0)}"
-                )
-    return found
-
-
-def _assets(state: State, symbol: str) -> tuple[str, str]:
-    instrument = state.instruments[symbol]
-    return instrument.base, instrument.quote

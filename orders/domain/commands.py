@@ -36,12 +36,17 @@ class PlaceOrders(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fal
 
 
 class CancelOrders(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Cancel the named orders, or with none named all open ones of symbol and side ("" = any)."""
+    """Cancel the named orders, or with none named all open ones of symbol and side ("" = any).
+
+    request: id of the larger request that this one goes on with (orders/domain/due.py).
+    Decided once an id of its envelope: the same request, sent again, cancels nothing placed since.
+    """
 
     account_id: str
     order_ids: tuple[str, ...]
     symbol: str = ""
     side: str = ""
+    request: str = ""
 
 
 class VenueReports(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -54,18 +59,24 @@ class VenueReports(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fa
 
 
 class SetInstrument(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """List an instrument or change it. Tick and lot size of a listed one never change."""
+    """List an instrument or change it. Tick and lot size of a listed one never change.
+
+    version: what it will be; a change that is not above what is in force is refused, 0 always is new.
+    """
 
     instrument: Instrument
+    version: Count = 0
 
 
 class SetAccount(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Open an account or change its name, state or limits."""
+    """Open an account or change its name, state or limits. version: as of SetInstrument."""
 
     account_id: str
     name: str
     state: AccountState
     limits: Limits
+    version: Count = 0
+    reason: str = ""
 
 
 class AdjustBalance(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

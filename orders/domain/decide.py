@@ -1,28 +1,44 @@
-"""What a command does: `step` decides it, applies its events to the book and returns them.
+"""What a command does: `step` decides it, applies what follows to the book, returns what it told.
 
 Pure: the same book and command give the same events, for ever. A batch is decided order by order,
 each seeing what the ones before it locked, so deciding and applying take turns.
+
+Follow a fill: `report` here finds the order and its row (law.py); apply.py moves the money and reads
+the event off.
 """
 
 from collections.abc import Callable
+from typing import Any, Final
 
-from marketdata.domain.instrument import UNITS_MAX, Units
 from marketdata.domain.mark import SetMarks
+from oms_project.kernel import ids
 from oms_project.kernel.errors import IllegalTransitionError
-from oms_project.kernel.ports import CancelRoute, Route
-from oms_project.kernel.words import AccountState, Status, TimeInForce
-from orders.domain import apply
-from orders.domain import commands as c
-from orders.domain import events as e
+from oms_project.kernel.ports import CancelRoute, Report, ReportKind, Route
+from oms_project.kernel.words import AccountState, TimeInForce
+from orders.domain import apply, commands, law, reference
 from orders.domain.book import Account, Book
-from orders.domain.order import MOVES, Move, Order, Outcome, status_of
-from orders.domain.reports import report
-from orders.domain.turn import Stored, Turn, after
-from risk.domain.rules import Check, Reason, refusal
+from orders.domain.commands import (
+    AdjustBalance,
+    CancelOrders,
+    Command,
+    NewOrder,
+    OpenEpoch,
+    PlaceOrders,
+    SetAccount,
+    SetInstrument,
+    VenueReports,
+)
+from orders.domain.examine import Taken, case_of
+from orders.domain.lanes import Lane
+from orders.domain.law import ACK, APPLY, TRADE, Kind, Outcome
+from orders.domain.order import Order
+from orders.domain.turn import Turn
+from orders.domain.used import client_key, order_mark, other_key
+from risk.domain.rules import Checked, Measure, Reason, refusal
 
 
-def step(book: Book, at_ns: int, command: c.Command, stored: Stored) -> Turn:
-    """Decide *command* at *at_ns* (its envelope's time); the book has changed when this returns.
+def step(book: Book, id: str, at_ns: int, command: Command) -> Turn:
+    """Decide *command* (its envelope's *id* and time); the book has changed when this returns.
 
     Raises:
         IllegalTransitionError: the command cannot be meant for this product (our bug, or a foreign
@@ -31,250 +47,305 @@ def step(book: Book, at_ns: int, command: c.Command, stored: Stored) -> Turn:
     decide = _DECIDERS.get(type(command))
     if decide is None:
         raise IllegalTransitionError(f"no decision for {type(command).__name__}")
-    account = _account_of(book, command)
-    turn = Turn(book, account, at_ns, stored)
+    turn = Turn(book, _account_of(book, command), id, at_ns)
     decide(turn, command)
-    for symbol in turn.symbols:
-        position = account.positions[symbol]
-        turn.happen(e.PositionChanged(symbol, position.net_lots, position.cost, position.realized))
-    for asset in turn.assets:
-        b = account.balance(asset)
-        turn.happen(e.BalanceChanged(asset, b.free, b.locked, b.fees, b.venue, b.external))
-    account.seq += len(turn.events)
+    return turn.finish()
+
+
+def set_aside(book: Book, offset: int, reason: str) -> Turn:
+    """Skip the command at *offset*, which cannot be read or decided, and say so."""
+    turn = Turn(book, _account_of(book, None), "", 0)
+    turn.tell(apply.set_aside(book, offset, reason))
     return turn
 
 
-def _account_of(book: Book, command: c.Command) -> Account:
+def _account_of(book: Book, command: object) -> Account:
     """Return the command's account, or the partition's own stream for what has none.
 
-    An account nobody opened is HALTED: its orders are refused, and the refusals can be read.
+    An account nobody opened is HALTED: its orders are refused, and the refusals can be read. It is
+    in the book only once something was told of it (apply.emit).
     """
-    accounts = book.state.accounts
     account_id = getattr(command, "account_id", "") or f"~{book.state.partition}"
-    account = accounts.get(account_id)
-    if account is None:
-        account = accounts[account_id] = Account(account_id, "", AccountState.HALTED)
-    return account
+    found = book.state.accounts.get(account_id)
+    return found if found is not None else Account(account_id, "", AccountState.HALTED)
 
 
 # ------------------------------------------------------------------ orders
 
 
-def place(turn: Turn, command: c.PlaceOrders) -> None:
+def place(turn: Turn, command: PlaceOrders) -> None:
     """Decide each order; routed ones are locked, told and on their way."""
-    check = Check()
-    check.now_ns = turn.at_ns
-    check.limits = turn.account.limits
-    check.account_state = turn.account.state
-    refused = _atomic_refusals(turn, check, command) if command.atomic else None
-    known = turn.account.client_ids
-    for order in command.orders:
-        twin = known.get(order.client_order_id) or _stored_twin(turn, order)
-        if twin is not None:
-            if twin != order.order_id and order.order_id not in turn.book.state.closed:
-                _deny(turn, order, Reason.DUPLICATE_CLIENT_ORDER_ID)
-            continue  # the same order, sent again after an unknown outcome: it is here already
-        reason = refused[order.order_id] if refused else _examine(turn, check, order, None)
-        if reason is None:
-            _route(turn, check, order)
+    book, account, at_ns = turn.book, turn.account, turn.at_ns
+    refused = _atomic_refusals(turn, command) if command.atomic else None
+    marks = book.state.marks
+    tell, send = turn.events.append, turn.routes.append
+    known, used = account.client_ids, book.used
+    account_hash = book.hash_of(account.account_id)
+    symbol, lane = "", None
+    for new in command.orders:
+        client_order_id = new.client_order_id
+        if client_order_id in known or client_key(account_hash, client_order_id) in used:
+            if not _sent_again(turn, new):
+                _deny(turn, new, _PLAIN_REFUSALS[Reason.DUPLICATE_CLIENT_ORDER_ID])
+            continue
+        if refused is not None:
+            _deny(turn, new, refused[new.order_id])
+            continue
+        terms = new.terms
+        if terms.symbol != symbol:
+            symbol = terms.symbol
+            lane = book.lane(account, symbol)
+        passed = lane.passes(terms, marks.get(symbol), at_ns) if lane is not None else None
+        if passed is None:
+            case = case_of(book, account, terms, at_ns)
+            why = refusal(case)
+            if why is not None:
+                _deny(turn, new, why)
+                continue
+            passed = case.worst_ticks, case.hold
+        assert lane is not None, "an unknown symbol was refused"
+        order, event = apply.route(
+            book, lane, new.order_id, client_order_id, terms, passed[0], passed[1]
+        )
+        tell(event)
+        send(route_of(order))
+        if order.sign > 0:
+            turn.balances[lane.quote_asset] = lane.quote
         else:
-            _deny(turn, order, reason)
+            turn.balances[lane.base_asset] = lane.base
 
 
-def _stored_twin(turn: Turn, order: c.NewOrder) -> str | None:
-    """Return the stored order of this client_order_id if it came before this command.
-
-    During a replay the store knows the future; account_seq tells what was already past.
-    """
-    found = turn.stored.get(order.client_order_id)
-    return found[0] if found is not None and found[1] <= turn.account.seq else None
+def _used_before(turn: Turn, client_order_id: str) -> bool:
+    """Tell whether memory has let go of an order of this client_order_id."""
+    book = turn.book
+    return client_key(book.hash_of(turn.account.account_id), client_order_id) in book.used
 
 
-class _Taken:
-    """What the orders of an atomic batch would take before the next one is examined.
-
-    units: asset -> smallest units held; lots: (symbol, sign) -> lots pending.
-    """
-
-    __slots__ = ("client_order_ids", "lots", "orders", "units")
-
-    def __init__(self) -> None:
-        self.units: dict[str, int] = {}
-        self.lots: dict[tuple[str, int], int] = {}
-        self.client_order_ids: set[str] = set()
-        self.orders = 0
-
-    def take(self, order: c.NewOrder, asset: str, check: Check) -> None:
-        self.units[asset] = self.units.get(asset, 0) + check.hold
-        key = order.terms.symbol, check.sign
-        self.lots[key] = self.lots.get(key, 0) + order.terms.lots
-        self.client_order_ids.add(order.client_order_id)
-        self.orders += 1
+def _sent_again(turn: Turn, new: NewOrder) -> bool:
+    """Tell whether this very order is here already: sent again after an unknown outcome."""
+    twin = turn.account.client_ids.get(new.client_order_id)
+    if twin is not None:
+        return twin == new.order_id or new.order_id in turn.book.state.closed
+    book = turn.book
+    key = client_key(book.hash_of(turn.account.account_id), new.client_order_id)
+    mark = book.used.mark_of(key)
+    # The low bits say how much of the order was told, which the order sent again does not know.
+    return mark is not None and mark | 0xFFFF == order_mark(new.order_id, 0xFFFF)
 
 
-def _examine(turn: Turn, check: Check, order: c.NewOrder, taken: _Taken | None) -> Reason | None:
-    """Return why to refuse *order*, as if what is *taken* was locked already."""
-    account = turn.account
-    terms = order.terms
-    symbol = terms.symbol
-    units = turn.book.units.get(symbol)
-    sign = terms.sign
-    check.units = units
-    asset = ""
-    if units is not None:
-        asset = units.instrument.quote if sign > 0 else units.instrument.base
-        balance = account.balances.get(asset)
-        check.free = balance.free if balance is not None else 0
-    check.mark = turn.book.state.marks.get(symbol)
-    check.sign = sign
-    check.lots = terms.lots
-    check.ticks = terms.ticks
-    check.reduce_only = terms.reduce_only
-    check.open_orders = len(account.open)
-    check.reducible_lots = lambda: account.reducible_lots(symbol, sign)
-    if taken is None:
-        return refusal(check)
-    pending = taken.lots.get((symbol, sign), 0)
-    check.free -= taken.units.get(asset, 0)
-    check.open_orders += taken.orders
-    check.reducible_lots = lambda: account.reducible_lots(symbol, sign) - pending
-    reason = refusal(check)
-    if reason is None:
-        taken.take(order, asset, check)
-    return reason
-
-
-def _atomic_refusals(turn: Turn, check: Check, command: c.PlaceOrders) -> dict[str, Reason] | None:
+def _atomic_refusals(turn: Turn, command: PlaceOrders) -> dict[str, Checked] | None:
     """Return a reason for every order if one of them would be refused, None if all may pass."""
-    taken = _Taken()
-    known = turn.account.client_ids
-    check.free = 0
-    for order in command.orders:
-        twin = known.get(order.client_order_id) or _stored_twin(turn, order)
-        if twin == order.order_id or order.order_id in turn.book.state.closed:
-            return None  # sent again: all of them were decided then
-        reason: Reason | None = Reason.DUPLICATE_CLIENT_ORDER_ID
-        if twin is None and order.client_order_id not in taken.client_order_ids:
-            reason = _examine(turn, check, order, taken)
-        if reason is not None:
-            refused = {other.order_id: Reason.ATOMIC_BATCH for other in command.orders}
-            return refused | {order.order_id: reason}
+    book, account = turn.book, turn.account
+    taken = Taken()
+    seen: set[str] = set()
+    for new in command.orders:
+        client_order_id = new.client_order_id
+        why: Checked | None = _PLAIN_REFUSALS[Reason.DUPLICATE_CLIENT_ORDER_ID]
+        if client_order_id in account.client_ids or _used_before(turn, client_order_id):
+            if _sent_again(turn, new):
+                return None  # sent again: all of them were decided then
+        elif client_order_id not in seen:
+            case = case_of(book, account, new.terms, turn.at_ns, taken)
+            why = refusal(case)
+            if why is None:
+                taken.take(case)
+        if why is not None:
+            others = _PLAIN_REFUSALS[Reason.ATOMIC_BATCH]
+            refused = {other.order_id: others for other in command.orders}
+            return refused | {new.order_id: why}
+        seen.add(client_order_id)
     return None
 
 
-def _route(turn: Turn, check: Check, order: c.NewOrder) -> None:
-    cap_ticks = 0 if order.terms.ticks else check.worst_ticks
-    event = e.OrderRouted(order.order_id, order.client_order_id, order.terms, cap_ticks, check.hold)
-    made = apply.routed(turn.book, turn.account, event)
-    turn.events.append(event)
-    turn.routes.append(route_of(made))
-    instrument = check.units.instrument  # type: ignore[union-attr]
-    turn.assets[instrument.quote if check.sign > 0 else instrument.base] = None
+_PLAIN_REFUSALS: Final = {
+    code: Checked(code, 0, 0, Measure.NOTHING, passed=False)
+    for code in (Reason.DUPLICATE_CLIENT_ORDER_ID, Reason.ATOMIC_BATCH)
+}
 
 
-def _deny(turn: Turn, order: c.NewOrder, reason: Reason) -> None:
-    event = e.OrderDenied(order.order_id, order.client_order_id, order.terms, reason)
-    apply.denied(turn.book, turn.account, event)
-    turn.events.append(event)
+def _deny(turn: Turn, new: NewOrder, why: Checked) -> None:
+    measured = why.measure is not Measure.NOTHING
+    used, limit = (why.used, why.limit or 0) if measured else (0, 0)
+    turn.tell(
+        apply.deny(
+            turn.book, turn.account, new.order_id, new.client_order_id, new.terms, why.code,
+            used, limit,
+        )
+    )  # fmt: skip
 
 
 def route_of(order: Order) -> Route:
     """Return what the venue is told of an order, new or still open after a restart."""
-    tif = order.time_in_force
+    terms = order.terms
+    tif = terms.time_in_force
     return Route(
-        order.order_id, order.account_id, order.symbol, order.sign, order.leaves,
-        order.worst_ticks, order.ticks != 0 and tif is TimeInForce.GTC,
-        tif is TimeInForce.FOK, order.executions,
+        order.order_id, order.account_id, terms.symbol, order.sign, terms.lots - order.cum_lots,
+        order.worst_ticks, terms.ticks != 0 and tif is _GTC, tif is _FOK, order.executions,
     )  # fmt: skip
+
+
+_GTC: Final = TimeInForce.GTC
+_FOK: Final = TimeInForce.FOK
 
 
 # ------------------------------------------------------------------ cancels
 
 
-def cancel(turn: Turn, command: c.CancelOrders) -> None:
-    account = turn.account
-    order_ids = command.order_ids
-    if not order_ids:
-        fitting = [
-            order.order_id
-            for order in account.open.values()
-            if command.symbol in ("", order.symbol) and command.side in ("", order.side)
-        ]
-        order_ids = tuple(fitting[: c.CANCELS_MAX])
-        account.to_cancel |= dict.fromkeys(fitting[c.CANCELS_MAX :])
-    for order_id in order_ids:
-        if account.to_cancel.pop(order_id, 0) is None and order_id not in account.open:
-            continue  # asked for by a cancel of all, and closed before its turn came
-        order = account.open.get(order_id) or turn.book.state.closed.get(order_id)
+def cancel(turn: Turn, command: CancelOrders) -> None:
+    """Ask for each order's end, once a command id; what one command cannot reach is due next."""
+    book, account = turn.book, turn.account
+    if other_key("command", turn.id) in book.used:
+        apply.absorb(book)
+        return
+    apply.use(book, "command", turn.id)
+    order_ids = _to_cancel(account, command)
+    for order_id in order_ids[: commands.CANCELS_MAX]:
+        order = account.open.get(order_id) or book.state.closed.get(order_id)
         if order is None or order.account_id != account.account_id:
-            turn.happen(e.CancelRejected(order_id, Status.NEW, 0, 0, 0, 0, "order_closed"))
+            continue  # nothing is written of what is not known (B.1.f)
+        row = law.row(order, Kind.CANCEL_ASKED)
+        if row.outcome is Outcome.APPLY:
+            turn.tell(apply.ask_cancel(order))
+            turn.routes.append(CancelRoute(order_id, account.account_id, order.terms.symbol))
+        else:
+            turn.tell(apply.refuse_cancel(order, row.code))
+    rest = order_ids[commands.CANCELS_MAX :]
+    if rest or command.request:
+        apply.keep_canceling(book, account, command.request or turn.id, rest)
+
+
+def _to_cancel(account: Account, command: CancelOrders) -> list[str]:
+    """Return the ids that a cancel is about, oldest first: named, left over, or all that fit."""
+    if command.request:
+        return account.canceling.get(command.request, [])
+    if command.order_ids:
+        return list(command.order_ids)
+    return [
+        order.order_id
+        for order in account.open.values()
+        if command.symbol in ("", order.terms.symbol) and command.side in ("", order.terms.side)
+    ]
+
+
+# ------------------------------------------------------------------ reports
+
+
+def report(turn: Turn, command: VenueReports) -> None:
+    """Apply each report by the law."""
+    book, account, venue = turn.book, turn.account, command.venue
+    state = book.state
+    if command.epoch < state.epoch:
+        apply.absorb(book, len(command.reports))  # a fenced owner's venue: its word is void
+        return
+    open_orders, closed = account.open, state.closed
+    symbol, lane = "", None
+    for one in command.reports:
+        order = open_orders.get(one.order_id) or closed.get(one.order_id)
+        if order is None or order.account_id != account.account_id:
+            _unknown(turn, venue, one)
             continue
-        outcome = MOVES[status_of(order)][Move.CANCEL_REQUEST][0]
-        if outcome is Outcome.APPLY:
-            turn.happen(e.OrderCancelRequested(*after(order, Status.PENDING_CANCEL)))
-            turn.routes.append(CancelRoute(order_id, account.account_id, order.symbol))
-        elif outcome is Outcome.REFUSE:
-            turn.happen(e.CancelRejected(*after(order, status_of(order)), "too_late"))
+        if order.terms.symbol != symbol:
+            symbol = order.terms.symbol
+            lane = book.lane(account, symbol)
+        _known(turn, venue, lane, order, one)
 
 
-# ------------------------------------------------------------------ reference data, money, time
+def _known(turn: Turn, venue: str, lane: Lane | None, order: Order, one: Report) -> None:
+    kind = law.kind_of(order, one)
+    if kind is TRADE and (lane is None or not apply.fits(lane, order, one)):
+        kind = Kind.TRADE_IMPOSSIBLE
+    row = law.row(order, kind)
+    outcome = row.outcome
+    if outcome is APPLY:
+        if kind is TRADE:
+            assert lane is not None
+            _fill(turn, venue, lane, order, one)
+        elif kind is ACK:
+            turn.events.append(apply.acknowledge(order, one))
+        elif kind is Kind.CANCEL_REFUSED:
+            turn.tell(apply.answer_cancel(order, one.reason, one.execution))
+        else:
+            _end(turn, lane, order, one)
+    elif outcome is Outcome.ABSORB:
+        apply.saw(order, one.execution)
+        apply.absorb(turn.book)
+    else:
+        turn.tell(apply.quarantine(turn.book, one, row.code))
+        if kind is Kind.TRADE_OTHER:
+            _reduce_only(turn, row.code)
 
 
-def set_marks(turn: Turn, command: SetMarks) -> None:
-    """Prices change what the next order may do; nobody else needs an event of it."""
-    marks = turn.book.state.marks
-    for mark in command.marks:
-        marks[mark.symbol] = mark
+def _end(turn: Turn, lane: Lane | None, order: Order, one: Report) -> None:
+    turn.tell(apply.end(turn.book, lane, order, one))
+    if lane is not None:
+        turn.paid(lane, order.sign)
+    if order.contradicted:
+        _reduce_only(turn, "rejected_after_trade")
 
 
-def set_instrument(turn: Turn, command: c.SetInstrument) -> None:
-    instrument = command.instrument
-    listed = turn.book.state.instruments.get(instrument.symbol)
-    if listed == instrument:
+def _fill(turn: Turn, venue: str, lane: Lane, order: Order, one: Report) -> None:
+    event = apply.fill(turn.book, lane, order, one, venue)
+    turn.events.append(event)
+    turn.traded(lane)
+    if order.asked and order.closed and law.completed(order).outcome is APPLY:
+        turn.tell(apply.answer_cancel(order, "too_late"))
+    if event.overfilled:
+        _reduce_only(turn, "overfill")
+    elif (event.late or order.end_execution) and order.contradicted:
+        _reduce_only(turn, "rejected_after_trade")
+
+
+def _unknown(turn: Turn, venue: str, one: Report) -> None:
+    """Book a trade of an order that is not here; nothing else of such an order says anything.
+
+    Memory lets go of closed orders; how much of them was told is known for ever, so a report sent
+    again is told from a late one.
+    """
+    book = turn.book
+    told = book.used.executions_of(one.order_id)
+    if one.kind is not ReportKind.TRADE:
+        if told is None:
+            turn.tell(apply.quarantine(book, one, "unknown_order"))
+        else:
+            apply.absorb(book)
         return
-    units = ("base", "quote", "tick_size", "lot_size")
-    if listed is not None and any(getattr(listed, u) != getattr(instrument, u) for u in units):
-        # open orders and positions are counted in the listed ticks and lots
-        raise IllegalTransitionError(f"{instrument.symbol}: tick, lot and assets never change")
-    try:
-        Units(instrument)
-    except ValueError as error:
-        raise IllegalTransitionError(f"{instrument.symbol}: {error}") from error
-    turn.happen(e.InstrumentChanged(instrument))
+    order_id = ids.external_order_id(venue, one.order_id)
+    known = book.state.closed.get(order_id)
+    told = max(told or 0, book.used.executions_of(order_id) or 0)
+    if one.execution <= told or (known is not None and one.execution in known.fills):
+        apply.absorb(book)
+        return
+    lane = book.lane(turn.account, one.symbol) if one.sign in (1, -1) else None
+    if lane is None or (known is not None and known.sign != one.sign):
+        turn.tell(apply.quarantine(book, one, "unknown_order"))
+        return
+    order, event = apply.open_external(book, lane, order_id, venue, one, known)
+    if not apply.fits(lane, order, one):
+        turn.tell(apply.quarantine(book, one, "impossible_trade"))
+        return
+    turn.tell(event)
+    _fill(turn, venue, lane, order, one)
 
 
-def set_account(turn: Turn, command: c.SetAccount) -> None:
+def _reduce_only(turn: Turn, reason: str) -> None:
+    """The books and the venue disagree: until a person has looked, this account only gets smaller."""
     account = turn.account
-    wanted = (command.name, command.state, command.limits)
-    if wanted != (account.name, account.state, account.limits):
-        turn.happen(e.AccountChanged(*wanted))
+    if account.state is AccountState.ACTIVE:
+        turn.tell(
+            apply.set_account(
+                turn.book, account, account.name, AccountState.REDUCE_ONLY, account.limits,
+                account.version + 1, reason,
+            )
+        )  # fmt: skip
 
 
-def adjust(turn: Turn, command: c.AdjustBalance) -> None:
-    if command.adjustment_id in turn.account.adjustments:
-        return
-    balance = turn.account.balances.get(command.asset)
-    external = balance.external if balance is not None else 0
-    if abs(external - command.units) > UNITS_MAX:
-        raise IllegalTransitionError(f"{command.asset}: more than {UNITS_MAX} units")
-    turn.happen(
-        e.BalanceAdjusted(command.adjustment_id, command.asset, command.units, command.reason)
-    )
-    turn.assets[command.asset] = None
-
-
-def open_epoch(turn: Turn, command: c.OpenEpoch) -> None:
-    state = turn.book.state
-    state.epoch = max(state.epoch, command.epoch)
-
-
-_DECIDERS: dict[type, Callable[[Turn, object], None]] = {
-    c.PlaceOrders: place,  # type: ignore[dict-item]
-    c.CancelOrders: cancel,  # type: ignore[dict-item]
-    c.VenueReports: report,  # type: ignore[dict-item]
-    SetMarks: set_marks,  # type: ignore[dict-item]
-    c.SetInstrument: set_instrument,  # type: ignore[dict-item]
-    c.SetAccount: set_account,  # type: ignore[dict-item]
-    c.AdjustBalance: adjust,  # type: ignore[dict-item]
-    c.OpenEpoch: open_epoch,  # type: ignore[dict-item]
+_DECIDERS: Final[dict[type, Callable[[Turn, Any], None]]] = {
+    PlaceOrders: place,
+    CancelOrders: cancel,
+    VenueReports: report,
+    SetMarks: reference.set_marks,
+    SetInstrument: reference.set_instrument,
+    SetAccount: reference.set_account,
+    AdjustBalance: reference.adjust,
+    OpenEpoch: reference.open_epoch,
 }

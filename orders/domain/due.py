@@ -1,24 +1,34 @@
-"""Commands that the book makes necessary: nobody sends them, the engine does, as it sends reports.
+"""What is due now: commands that time, a price or a request too large for one command makes necessary.
 
-Pure. Each comes with an id made from what it is about: said twice (a crash, a fenced owner), it is the
-same command.
+Pure. The engine appends what this returns to the command log, as it appends a venue's reports:
+durable first, decided when read back. Each command has an id made of what asks for it, and the
+engine decides an id once; so said twice (after a crash, by a fenced owner) it changes nothing.
 """
 
-from itertools import islice
+from typing import NamedTuple
 
-from orders.domain import commands as c
 from orders.domain.book import Book
+from orders.domain.commands import CancelOrders, Command
 
 
-def due(book: Book) -> list[tuple[str, c.Command]]:
-    """Return (id, command) of everything that is due; at most one command an account.
+class Due(NamedTuple):
+    """One command an account. id: of its envelope."""
 
-    What was said already is said again until it is decided: the engine knows the ids it has appended.
+    id: str
+    account_id: str
+    command: Command
+
+
+def due(book: Book, now_ns: int) -> list[Due]:
+    """Return what is due at *now_ns*, oldest request first an account.
+
+    Today that is the rest of cancels that were too many for one command (triggers and timers are
+    found here, too, once orders have them).
     """
-    return [_rest_of_a_sweep(account.account_id, account.to_cancel) for account in book.sweeps()]
-
-
-def _rest_of_a_sweep(account_id: str, to_cancel: dict[str, None]) -> tuple[str, c.Command]:
-    """Return the next part of a cancel of all orders that had more than one command may ask for."""
-    part = tuple(islice(to_cancel, c.CANCELS_MAX))
-    return f"sweep-{part[0]}-{len(to_cancel)}", c.CancelOrders(account_id, part)
+    found = []
+    for account_id in book.canceling:
+        account = book.state.accounts[account_id]
+        for request, order_ids in account.canceling.items():
+            command = CancelOrders(account_id, (), request=request)
+            found.append(Due(f"{request}/{len(order_ids)}", account_id, command))
+    return found

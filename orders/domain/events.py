@@ -1,4 +1,4 @@
-"""Everything that happened, as it stands in oms.events. Past tense, immutable.
+"""Everything that happened, as it stands in oms.events: views of the state after it, past tense.
 
 Events carry the state after them, absolute: who reads them needs nothing else. The id of an event
 is (partition, offset of its command, position in the batch); its account_seq is the batch's
@@ -9,7 +9,7 @@ import msgspec
 
 from marketdata.domain.instrument import Instrument
 from oms_project.kernel.terms import Terms
-from oms_project.kernel.words import AccountState, Side, Status
+from oms_project.kernel.words import AccountState, OrderType, Side, Status, TimeInForce
 from risk.domain.limits import Limits
 
 
@@ -32,12 +32,37 @@ class OrderRouted(_Event, frozen=True):
 
 
 class OrderDenied(_Event, frozen=True):
-    """We refused it (FIX OrdStatus Rejected, by us); it never reached a venue. reason: a code."""
+    """We refused it (FIX OrdStatus Rejected, by us); it never reached a venue.
+
+    reason: the code of the rule; used, limit: what it measured and what it allows, in the rule's
+    unit (risk/domain/rules.py); both 0 for a rule that measures nothing.
+    """
 
     order_id: str
     client_order_id: str
     terms: Terms
     reason: str
+    used: int = 0
+    limit: int = 0
+
+
+class OrderExternal(_Event, frozen=True):
+    """A trade of an order that is not known here: booked under an id of its own, to be explained.
+
+    client_order_id: the id that the venue gave; terms: what has traded so far.
+    """
+
+    order_id: str
+    client_order_id: str
+    terms: Terms
+    venue: str
+    version: int
+
+
+def external_terms(symbol: str, sign: int, lots: int) -> Terms:
+    """Return the terms an external order is shown with: what has traded, at whatever price."""
+    side = Side.BUY if sign > 0 else Side.SELL
+    return Terms(symbol, side, OrderType.MARKET, TimeInForce.IOC, lots)
 
 
 class _OrderEvent(_Event, frozen=True):
@@ -60,16 +85,28 @@ class OrderAccepted(_OrderEvent, frozen=True):
     execution: int
 
 
-class OrderRejected(_OrderEvent, frozen=True):
-    """The venue refused it."""
+class _Ended(_OrderEvent, frozen=True):
+    """The venue ended it. late: a fill that the venue made after it is here already."""
 
     execution: int
     reason: str
+    late: bool
+
+
+class OrderCanceled(_Ended, frozen=True):
+    """The venue canceled the remainder."""
+
+
+class OrderExpired(_Ended, frozen=True):
+    """The remainder's time was over."""
+
+
+class OrderRejected(_Ended, frozen=True):
+    """The venue refused it."""
 
 
 class OrderFilled(_OrderEvent, frozen=True):
-    """A trade. lots, ticks, fill_fee: of this fill; fee_rest: what rounding up has charged of the order
-    beyond its rates, in 1/PPM of a smallest unit.
+    """A trade. lots, ticks, fill_fee: of this fill.
 
     late: the venue had said before that the order was over; overfilled: more than was ordered.
     """
@@ -77,13 +114,11 @@ class OrderFilled(_OrderEvent, frozen=True):
     symbol: str
     side: Side
     venue: str
-    trade_id: str
     execution: int
     lots: int
     ticks: int
     maker: bool
     fill_fee: int
-    fee_rest: int
     late: bool
     overfilled: bool
 
@@ -92,29 +127,25 @@ class OrderCancelRequested(_OrderEvent, frozen=True):
     """The client asked; the venue has not answered."""
 
 
-class OrderCanceled(_OrderEvent, frozen=True):
-    """The venue canceled the remainder. late: a fill that the venue made after it is here already."""
-
-    execution: int
-    reason: str
-    late: bool
-
-
 class CancelRejected(_OrderEvent, frozen=True):
-    """The cancel did nothing. cancel_reason: why. version 0: the order is not known here.
-
-    execution: the venue's number of its answer; 0: it is ours.
-    """
+    """A cancel did nothing. cancel_reason: why; execution: of the venue's answer, 0: it is ours."""
 
     cancel_reason: str
     execution: int = 0
 
 
 class OrderQuarantined(_Event, frozen=True):
-    """A report that fits no row of the order table: set aside for a person, nothing applied."""
+    """A report that no row of the law lets in: set aside for a person, nothing applied.
+
+    reason: the row's code; kind, execution, lots, ticks, detail: what the report said.
+    """
 
     order_id: str
     reason: str
+    kind: str
+    execution: int
+    lots: int
+    ticks: int
     detail: str
 
 
@@ -147,35 +178,77 @@ class BalanceAdjusted(_Event, frozen=True):
     reason: str
 
 
+class AdjustmentRefused(_Event, frozen=True):
+    """A credit or debit that was not booked. used, limit: what it asked and what may be."""
+
+    adjustment_id: str
+    asset: str
+    units: int
+    reason: str
+    used: int
+    limit: int
+
+
 class AccountChanged(_Event, frozen=True):
-    """The account as it is in force from here on."""
+    """The account as it is in force from here on. version: grows with every change."""
 
     name: str
     state: AccountState
     limits: Limits
+    version: int = 0
+    reason: str = ""
+
+
+class ChangeRefused(_Event, frozen=True):
+    """A change of account or instrument that came after a newer one, or cannot be.
+
+    what: account | instrument; key: which; version: the change's; current: what is in force.
+    """
+
+    what: str
+    key: str
+    version: int
+    current: int
+    reason: str
 
 
 class InstrumentChanged(_Event, frozen=True):
     """The instrument as it is in force from here on (stream of the partition)."""
 
     instrument: Instrument
+    version: int = 0
+
+
+class CommandSetAside(_Event, frozen=True):
+    """A command that could not be read or decided (stream of the partition). Replay obeys it.
+
+    offset: of the command; reason: why, in words; the record itself is in the dead letters.
+    """
+
+    offset: int
+    reason: str
 
 
 Event = (
     OrderRouted
     | OrderDenied
+    | OrderExternal
     | OrderAccepted
+    | OrderCanceled
+    | OrderExpired
     | OrderRejected
     | OrderFilled
     | OrderCancelRequested
-    | OrderCanceled
     | CancelRejected
     | OrderQuarantined
     | PositionChanged
     | BalanceChanged
     | BalanceAdjusted
+    | AdjustmentRefused
     | AccountChanged
     | InstrumentChanged
+    | ChangeRefused
+    | CommandSetAside
 )
 
 
@@ -204,6 +277,8 @@ class BatchHead(msgspec.Struct, frozen=True, array_like=True, gc=False):
     partition: int
     offset: int
     prev_offset: int
+    epoch: int
+    stream: str
 
 
 SCHEMA = "events"

@@ -1,44 +1,62 @@
-"""One command's turn at the book: what it has done so far, and what that began with."""
-
-from collections.abc import Mapping
+"""One command's turn at the book: what it told, and what it sends to the venue."""
 
 from oms_project.kernel.ports import CancelRoute, Route
-from oms_project.kernel.words import Status
-from orders.domain import apply
 from orders.domain import events as e
-from orders.domain.book import Account, Book
-from orders.domain.order import Order
-
-Stored = Mapping[str, tuple[str, int]]
-"""client_order_id -> (order id, account_seq of its first event) of orders no longer in memory."""
+from orders.domain.book import Account, Balance, Book
+from orders.domain.lanes import Lane
 
 
 class Turn:
-    """One command's turn: its account, its time, what it does so far."""
+    """One command's turn: its account, its id and time, what it did so far.
 
-    __slots__ = ("account", "assets", "at_ns", "book", "events", "routes", "stored", "symbols")
+    balances, positions: what changed, to be told at the end, in the order of the first change;
+    event_command: the last command before it that had events.
+    """
 
-    def __init__(self, book: Book, account: Account, at_ns: int, stored: Stored) -> None:
+    __slots__ = (
+        "account",
+        "at_ns",
+        "balances",
+        "book",
+        "event_command",
+        "events",
+        "id",
+        "positions",
+        "routes",
+    )
+
+    def __init__(self, book: Book, account: Account, id: str, at_ns: int) -> None:
         self.book = book
         self.account = account
+        self.id = id
         self.at_ns = at_ns
-        self.stored = stored
+        self.event_command = book.state.event_command
         self.events: list[e.Event] = []
         self.routes: list[Route | CancelRoute] = []
-        # dicts, not sets: what changed is told in the order in which it first changed
-        self.assets: dict[str, None] = {}
-        self.symbols: dict[str, None] = {}
+        self.balances: dict[str, Balance] = {}
+        self.positions: dict[str, None] = {}
 
-    def happen(self, event: e.Event) -> None:
-        """Apply *event* and tell it."""
-        apply.apply(self.book, self.account, event)
+    def tell(self, event: e.Event) -> None:
         self.events.append(event)
 
-    def touch(self, symbol: str) -> None:
-        instrument = self.book.units[symbol].instrument
-        self.assets[instrument.base] = self.assets[instrument.quote] = None
+    def paid(self, lane: Lane, sign: int) -> None:
+        """What the order pays with changed: its hold."""
+        if sign > 0:
+            self.balances[lane.quote_asset] = lane.quote
+        else:
+            self.balances[lane.base_asset] = lane.base
 
+    def traded(self, lane: Lane) -> None:
+        self.positions[lane.symbol] = None
+        self.balances[lane.base_asset] = lane.base
+        self.balances[lane.quote_asset] = lane.quote
 
-def after(order: Order, status: Status) -> tuple[str, Status, int, int, int, int]:
-    """Return how an event that moves no money begins (events.py: _OrderEvent)."""
-    return order.order_id, status, order.version + 1, order.cum_lots, order.cost, order.fee
+    def finish(self) -> "Turn":
+        """Tell the positions and balances as they are now; return the turn."""
+        events = self.events
+        for symbol in self.positions:
+            held = self.account.positions[symbol]
+            events.append(e.PositionChanged(symbol, held.net_lots, held.cost, held.realized))
+        for asset, b in self.balances.items():
+            events.append(e.BalanceChanged(asset, b.free, b.locked, b.fees, b.venue, b.external))
+        return self

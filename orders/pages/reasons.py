@@ -18,6 +18,7 @@ TEXTS: Final = {
     "market_data_stale": "Prices are too old to check the order. Try again when the book is live.",
     "price_collar": "The price is too far from the market. Move it closer.",
     "max_open_orders": "The account has as many open orders as it may. Cancel one first.",
+    "max_balance": "The account would come to own more of the asset than the books can count.",
     "max_order_value": "The order is above the account's limit. Make it smaller.",
     "insufficient_balance": "Not enough free balance, fee included. "
     "Lower the quantity or cancel an order.",
@@ -27,6 +28,11 @@ TEXTS: Final = {
     "no_liquidity": "The book had nothing more at its price, so the rest was canceled.",
     "fok_unfilled": "It could not be filled completely at once (FOK).",
     "too_late": "It was too late: the order is closed already.",
+    "cancel_pending": "A cancel is under way already; its answer is this one's too.",
+    "overfill": "The venue filled more than was ordered.",
+    "rejected_after_trade": "The venue traded an order that it, or we, had refused.",
+    "trade_mismatch": "The venue reported two trades under one number.",
+    "external": "A trade of an order that is not known here.",
     "unknown_order": "The venue does not know the order.",
     "atomic_batch": "Another order of its all-or-nothing batch was refused.",
 }

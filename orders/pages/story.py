@@ -14,6 +14,8 @@ TONES: Final = {
     "CancelRejected": "warn",
     "OrderQuarantined": "bad",
     "OrderCanceled": "end",
+    "OrderExpired": "end",
+    "OrderExternal": "bad",
 }
 
 
@@ -40,12 +42,19 @@ def _routed(event: Event, order: Event) -> str:
 
 
 def _refused(event: Event, order: Event) -> str:
-    return f"{_terms(event, order)}. {reasons.text(event.get('reason') or 'unknown')}"
+    why = reasons.text(event.get("reason") or "unknown")
+    if event.get("limit") is None:
+        return f"{_terms(event, order)}. {why}"
+    unit = event.get("unit", "")
+    return (
+        f"{_terms(event, order)}. {why} It measured {_number(event['measured'])} {unit}; "
+        f"the limit is {_number(event['limit'])} {unit}."
+    )
 
 
 def _filled(event: Event, order: Event) -> str:
     role = event.get("liquidity") or ("maker" if event.get("maker") else "taker")
-    late = " It came after the order was closed." if event.get("late") else ""
+    late = " It came after the order was closed." if event.get("late_fill") else ""
     return (
         f"{_number(event.get('quantity'))} at {_number(event.get('price'))} as {role}, "
         f"fee {_number(event.get('fee'))} {event.get('fee_asset') or order['fee_asset']}.{late}"
@@ -69,6 +78,11 @@ STORIES: Final[Mapping[str, tuple[str, Callable[[Event, Event], str]]]] = {
     "OrderFilled": ("Fill", _filled),
     "OrderCancelRequested": ("Cancel requested", _said("Sent to the venue; not yet answered.")),
     "OrderCanceled": ("Canceled", _canceled),
+    "OrderExpired": ("Expired", _canceled),
+    "OrderExternal": (
+        "A trade of an order that is not known here",
+        lambda event, _: f"Booked as {_number(event.get('quantity'))}; somebody has to explain it.",
+    ),
     "CancelRejected": (
         "Cancel refused",
         lambda event, _: reasons.text(event.get("reason") or "unknown"),

@@ -7,13 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from marketdata.domain.instrument import Units, units_text
+from oms_project.kernel.ids import trade_id
 from oms_project.kernel.ports import BalanceRow, FillRow, OrderRow, PositionRow
-from oms_project.kernel.words import CLOSED
+from oms_project.kernel.words import CLOSED, Status
 from oms_project.rest import times
 from orders.domain import events as e
 from risk.domain.limits import Limits
+from risk.domain.rules import RULES, Measure
 
 Value = dict[str, Any]
+EXTERNAL: Final = "external"
+"""The reason of an order that is not known here (orders/domain/decide.py)."""
 UnitsOf = Callable[[str], Units]
 
 
@@ -39,7 +43,7 @@ def order(row: OrderRow, units: Units) -> Value:
         "fee": units_text(row.fee),
         "fee_asset": units.instrument.quote,
         "rejected_by": row.rejected_by or None,
-        "reason": row.reason or None,
+        "reason": _reason(row),
         "late_fill": row.late_fill,
         "overfilled": row.overfilled,
         "version": row.version,
@@ -47,6 +51,13 @@ def order(row: OrderRow, units: Units) -> Value:
         "created_at": times.text(row.created_ns),
         "updated_at": times.text(row.updated_ns),
     }
+
+
+def _reason(row: OrderRow) -> str | None:
+    """Return why it was refused or ended. A filled one needs none: what crossed its last fill lost."""
+    if row.status is Status.FILLED and row.reason != EXTERNAL:
+        return None
+    return row.reason or None
 
 
 def fill(row: FillRow, units: Units) -> Value:
@@ -105,7 +116,7 @@ def event(batch: e.EventBatch, index: int, units_of: UnitsOf) -> Value:
     """Return the event at *index* of its batch, payload first, then where it stands."""
     found = batch.events[index]
     shown: Value = {"type": type(found).__name__}
-    version = getattr(found, "version", 1 if isinstance(found, _FIRST) else 0)
+    version = getattr(found, "version", 1) if isinstance(found, _OF_AN_ORDER) else 0
     shown |= _PAYLOADS[type(found)](found, units_of)
     shown["event_id"] = f"{batch.partition}-{batch.offset}-{index}"
     shown["account_id"] = batch.stream
@@ -117,10 +128,10 @@ def event(batch: e.EventBatch, index: int, units_of: UnitsOf) -> Value:
     return shown
 
 
-_FIRST: Final = (e.OrderRouted, e.OrderDenied)
+_OF_AN_ORDER: Final = (e.OrderRouted, e.OrderDenied, e.OrderExternal, e._OrderEvent)
 
 
-def _terms(found: e.OrderRouted | e.OrderDenied, units: Units) -> Value:
+def _terms(found: e.OrderRouted | e.OrderDenied | e.OrderExternal, units: Units) -> Value:
     terms = found.terms
     return {
         "order_id": found.order_id,
@@ -143,8 +154,42 @@ def _routed(found: e.OrderRouted, units_of: UnitsOf) -> Value:
 
 
 def _denied(found: e.OrderDenied, units_of: UnitsOf) -> Value:
+    units = units_of(found.terms.symbol)
     status = {"status": "REJECTED", "rejected_by": "oms", "reason": found.reason}
-    return {**_terms(found, units_of(found.terms.symbol)), **status}
+    return {**_terms(found, units), **status, **measured(found, units)}
+
+
+def measured(found: e.OrderDenied, units: Units | None) -> Value:
+    """Return what the rule measured and what it allows, as texts; {} if it measures nothing.
+
+    unit: an asset's name, or what is counted.
+    """
+    measure = _MEASURES.get(found.reason, Measure.NOTHING)
+    if measure is Measure.NOTHING or (found.used, found.limit) == (0, 0):
+        return {}
+    if measure in (Measure.COUNT, Measure.MS):
+        unit = "orders" if measure is Measure.COUNT else "ms"
+        return {"measured": str(found.used), "limit": str(found.limit), "unit": unit}
+    if units is None:
+        return {}
+    one, buys = units.instrument, found.terms.sign > 0
+    if measure is Measure.LOTS:
+        texts, unit = (units.quantity_text(found.used), units.quantity_text(found.limit)), one.base
+    elif measure is Measure.TICKS:
+        texts, unit = (units.price_text(found.used), units.price_text(found.limit)), one.quote
+    else:
+        texts = (units_text(found.used), units_text(found.limit))
+        pays_quote = measure is Measure.QUOTE or (measure is Measure.PAID) == buys
+        unit = one.quote if pays_quote else one.base
+    return {"measured": texts[0], "limit": texts[1], "unit": unit}
+
+
+_MEASURES: Final = {rule.code.value: rule.measure for rule in RULES}
+
+
+def _external(found: e.OrderExternal, units_of: UnitsOf) -> Value:
+    units = units_of(found.terms.symbol)
+    return {**_terms(found, units), "status": "FILLED", "venue": found.venue}
 
 
 def _moved(found: Any, units_of: UnitsOf) -> Value:
@@ -152,7 +197,8 @@ def _moved(found: Any, units_of: UnitsOf) -> Value:
 
 
 def _rejected(found: e.OrderRejected, units_of: UnitsOf) -> Value:
-    return {**_moved(found, units_of), "rejected_by": "venue", "reason": found.reason}
+    ended = {"rejected_by": "venue", "reason": found.reason, "late_fill": found.late}
+    return {**_moved(found, units_of), **ended}
 
 
 def _filled(found: e.OrderFilled, units_of: UnitsOf) -> Value:
@@ -162,7 +208,7 @@ def _filled(found: e.OrderFilled, units_of: UnitsOf) -> Value:
         "symbol": found.symbol,
         "side": found.side,
         "venue": found.venue,
-        "trade_id": found.trade_id,
+        "trade_id": trade_id(found.venue, found.order_id, found.execution),
         "quantity": units.quantity_text(found.lots),
         "price": units.price_text(found.ticks),
         "fee": units_text(found.fill_fee),
@@ -176,17 +222,22 @@ def _filled(found: e.OrderFilled, units_of: UnitsOf) -> Value:
     }
 
 
-def _canceled(found: e.OrderCanceled, units_of: UnitsOf) -> Value:
+def _ended(found: e.OrderCanceled | e.OrderExpired, units_of: UnitsOf) -> Value:
     return {**_moved(found, units_of), "reason": found.reason or None, "late_fill": found.late}
 
 
 def _cancel_rejected(found: e.CancelRejected, units_of: UnitsOf) -> Value:
-    shown: Value = {"order_id": found.order_id, "reason": found.cancel_reason}
-    return {**shown, "status": found.status} if found.version else shown
+    return {**_moved(found, units_of), "reason": found.cancel_reason}
 
 
 def _quarantined(found: e.OrderQuarantined, units_of: UnitsOf) -> Value:
-    return {"order_id": found.order_id, "reason": found.reason, "detail": found.detail}
+    return {
+        "order_id": found.order_id,
+        "reason": found.reason,
+        "report": found.kind,
+        "execution": found.execution,
+        "detail": found.detail,
+    }
 
 
 def _position_changed(found: e.PositionChanged, units_of: UnitsOf) -> Value:
@@ -218,29 +269,66 @@ def _adjusted(found: e.BalanceAdjusted, units_of: UnitsOf) -> Value:
     }
 
 
+def _adjustment_refused(found: e.AdjustmentRefused, units_of: UnitsOf) -> Value:
+    return {
+        "adjustment_id": found.adjustment_id,
+        "asset": found.asset,
+        "amount": units_text(found.units),
+        "reason": found.reason,
+        "measured": units_text(found.used),
+        "limit": units_text(found.limit),
+    }
+
+
 def _account_changed(found: e.AccountChanged, units_of: UnitsOf) -> Value:
-    return {"name": found.name, "state": found.state, "limits": limits(found.limits)}
+    return {
+        "name": found.name,
+        "state": found.state,
+        "limits": limits(found.limits),
+        "account_version": found.version,
+        "reason": found.reason or None,
+    }
 
 
 def _instrument_changed(found: e.InstrumentChanged, units_of: UnitsOf) -> Value:
-    return {"symbol": found.instrument.symbol, "state": found.instrument.state}
+    one = found.instrument
+    return {"symbol": one.symbol, "state": one.state, "instrument_version": found.version}
+
+
+def _change_refused(found: e.ChangeRefused, units_of: UnitsOf) -> Value:
+    return {
+        "what": found.what,
+        "key": found.key,
+        "reason": found.reason,
+        "wanted_version": found.version,
+        "current_version": found.current,
+    }
+
+
+def _set_aside(found: e.CommandSetAside, units_of: UnitsOf) -> Value:
+    return {"command_offset": found.offset, "reason": found.reason}
 
 
 _PAYLOADS: Final[Mapping[type, Callable[[Any, UnitsOf], Value]]] = {
     e.OrderRouted: _routed,
     e.OrderDenied: _denied,
     e.OrderAccepted: _moved,
+    e.OrderExternal: _external,
     e.OrderRejected: _rejected,
     e.OrderFilled: _filled,
     e.OrderCancelRequested: _moved,
-    e.OrderCanceled: _canceled,
+    e.OrderCanceled: _ended,
+    e.OrderExpired: _ended,
     e.CancelRejected: _cancel_rejected,
     e.OrderQuarantined: _quarantined,
     e.PositionChanged: _position_changed,
     e.BalanceChanged: _balance_changed,
     e.BalanceAdjusted: _adjusted,
+    e.AdjustmentRefused: _adjustment_refused,
     e.AccountChanged: _account_changed,
     e.InstrumentChanged: _instrument_changed,
+    e.ChangeRefused: _change_refused,
+    e.CommandSetAside: _set_aside,
 }
 
 

@@ -8,6 +8,8 @@ from rest_framework import serializers
 
 from oms_project.kernel.words import AccountState, Liquidity, OrderType, Role, Side, Status
 from oms_project.kernel.words import TimeInForce as TimeInForceWord
+from orders.domain.law import Outcome
+from orders.domain.order import Asked, Filled, Life
 
 DECIMAL = r"^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"
 
@@ -187,22 +189,40 @@ class BalancesSchema(Schema):
         ref_name = "Balances"
 
 
-class MoveSchema(Schema):
-    """What one thing that can happen does to an order with this status."""
+class LawRowSchema(Schema):
+    """What one thing that can happen does to an order of these facts. clause: of FIX 4.4."""
 
-    status = serializers.ChoiceField(choices=list(Status))
-    move = serializers.CharField()
-    outcome = serializers.CharField()
+    life = serializers.ChoiceField(choices=[life.name for life in Life])
+    filled = serializers.ChoiceField(choices=[filled.name for filled in Filled])
+    event = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=list(Outcome))
+    code = serializers.CharField(allow_null=True)
     reason = serializers.CharField()
+    clause = serializers.CharField(allow_null=True)
 
     class Meta:
-        ref_name = "OrderMove"
+        ref_name = "OrderLawRow"
+
+
+class RequestRowSchema(Schema):
+    """What one thing that can happen does to the request that is open."""
+
+    asked = serializers.ChoiceField(choices=[asked.name for asked in Asked])
+    event = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=list(Outcome))
+    code = serializers.CharField(allow_null=True)
+    reason = serializers.CharField()
+    clause = serializers.CharField(allow_null=True)
+
+    class Meta:
+        ref_name = "OrderRequestRow"
 
 
 class OrderStatesSchema(Schema):
     statuses = serializers.ListField(child=serializers.CharField())
     open = serializers.ListField(child=serializers.CharField())
-    moves = MoveSchema(many=True)
+    law = LawRowSchema(many=True)
+    requests = RequestRowSchema(many=True)
 
     class Meta:
         ref_name = "OrderStates"

@@ -13,7 +13,7 @@ from oms_project.rest.problem import NOT_FOUND, ProblemError, invalid_query
 from oms_project.rest.schema import problems
 from oms_project.rest.views import OpenView
 from orders import wiring
-from orders.domain.order import MOVES
+from orders.domain import law
 from orders.queries import filters
 from orders.rest import schemas
 
@@ -115,9 +115,36 @@ class OrderStatesView(OpenView):
         responses={200: schemas.OrderStatesSchema},
     )
     def get(self, request: Request) -> Response:
-        moves = [
-            {"status": status, "move": move, "outcome": outcome, "reason": reason}
-            for status, row in MOVES.items()
-            for move, (outcome, reason) in row.items()
+        rows = [
+            {
+                "life": life.name,
+                "filled": filled.name,
+                "event": law.WORDS[kind],
+                "outcome": row.outcome,
+                "code": row.code or None,
+                "reason": row.reason,
+                "clause": row.clause or None,
+            }
+            for (life, filled), of_facts in law.LAW.items()
+            for kind, row in zip(law.Kind, of_facts, strict=True)
         ]
-        return Response({"statuses": list(Status), "open": sorted(OPEN), "moves": moves})
+        requests = [
+            {
+                "asked": asked.name,
+                "event": law.WORDS[kind],
+                "outcome": row.outcome,
+                "code": row.code or None,
+                "reason": row.reason,
+                "clause": row.clause or None,
+            }
+            for asked, of_request in law.REQUEST.items()
+            for kind, row in of_request.items()
+        ]
+        return Response(
+            {
+                "statuses": list(Status),
+                "open": sorted(OPEN),
+                "law": rows,
+                "requests": requests,
+            }
+        )

@@ -6,7 +6,7 @@ from oms_project.kernel.words import Side
 from orders import replay
 from orders.domain import commands as c
 from orders.domain import events as e
-from orders.domain.book import breaches
+from orders.domain.laws import breaches
 from orders.domain.order import status_of
 from orders.engine import Engine
 from orders.tests.domain import build
@@ -31,6 +31,7 @@ def a_day(rig: Rig) -> list[list[c.Command]]:
         [
             build.place(build.new_order(4), build.new_order(5, side=Side.SELL)),
             c.SetInstrument(build.an_instrument(tick_size="0.1")),
+            build.place(build.new_order(99), account_id=""),  # of nobody: poison
             build.cancel(2),
         ],
         [
@@ -63,7 +64,7 @@ def whole(rig: Rig, engine: Engine, partition: int = 0) -> None:
             status_of(order), order.cum_lots, order.cost, order.fee, order.version,
         )  # fmt: skip
     for owned in engine.owned.values():
-        engine.snapshot(owned, rig.clock.now_ns())
+        engine.snapshot(owned)
     outcome = replay.run(rig.log, rig.store, rig.log.partitions)
     assert (outcome.equal, outcome.details) == (True, [])
 

@@ -92,7 +92,7 @@ class Product:
     def snapshot(self) -> None:
         """Keep a snapshot of every partition."""
         for owned in self.engine.owned.values():
-            self.engine.snapshot(owned, self.clock.now_ns())
+            self.engine.snapshot(owned)
 
     def open(self, account_id: str = ACCOUNT, name: str = "Alpha Fund") -> str:
         """Open an account with money, list the demo's instruments and tell a price."""

@@ -142,11 +142,11 @@ class Rig:
         self._projected: dict[int, int] = {}
 
     # -------------------------------------------------------------- the engine
-    def start(self) -> Engine:
-        """Return an engine that has taken every partition."""
+    def start(self, venue: p.Venue[SymbolPrices] | None = None) -> Engine:
+        """Return an engine that has taken every partition; its venue follows the scripts."""
         engine = Engine(
             log=self.log, store=self.store, clock=self.clock, ids=self.ids, stop=self.stop,
-            venue_of=lambda _: ScriptedVenue(self.scripts, twice=self.twice), prices=lambda: (),
+            venue_of=lambda _: venue or ScriptedVenue(self.scripts, twice=self.twice), prices=lambda: (),
             snapshot_commands=self.snapshot_commands,
         )  # fmt: skip
         for partition in range(self.log.partitions):
@@ -201,7 +201,7 @@ class Rig:
     # -------------------------------------------------------------- what came of it
     def batches(self, partition: int = 0) -> list[e.EventBatch]:
         """Return what stands in oms.events."""
-        records = self.log.read(Topic.EVENTS, partition, 0, NEVER)
+        records = whole_topic(self.log, Topic.EVENTS, partition)
         return [
             wire.read_body(e.decoder, wire.open_envelope(record.value, e.SCHEMA))
             for record in records
@@ -224,6 +224,14 @@ class Rig:
                 if handled.poison:
                     self.projector.buried(partition)
                 offset = records[-1].offset + 1
+
+
+def whole_topic(log: p.Log, topic: str, partition: int) -> list[p.StoredRecord]:
+    """Return everything in a partition: a read brings so many bytes only."""
+    found: list[p.StoredRecord] = []
+    while records := log.read(topic, partition, len(found), NEVER):
+        found += records
+    return found
 
 
 def chained(batches: Sequence[e.EventBatch]) -> None:

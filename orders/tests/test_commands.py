@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -16,8 +15,7 @@ from oms_project.adapters.dead_letters import PAUSED, DeadLetters, Pauses, Poiso
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, TransportError
 from oms_project.kernel.ports import Record
-from oms_project.kernel.terms import Terms
-from oms_project.kernel.words import OrderType, Side, TimeInForce, Topic
+from oms_project.kernel.words import Topic
 from orders import upkeep, wiring
 from orders.adapters import heads
 from orders.domain import commands
@@ -208,14 +206,6 @@ def test_invariants_hold(traded: Product) -> None:
     assert (found["accounts"], found["orders"], found["fills"]) == (1, 3, 1)
     assert found["events"] == traded.store.last_seq(ACCOUNT)
     assert "all hold" in run("check_invariants")
-
-
-def test_a_refused_quantity_breaks_no_invariant(traded: Product) -> None:
-    """A negative one can only come from the log; it was refused, and nothing was filled."""
-    terms = Terms("BTC-USD", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, -5)
-    refused = Order.objects.filter(status="REJECTED")
-    assert refused.update(terms=msgspec.json.encode(terms).decode()) == 1
-    assert run_json("check_invariants")["breaches"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,16 @@
 """The engine on twins in memory: orders in, events out once, whatever breaks in between."""
 
-import msgspec
 import pytest
 
+from marketdata.domain.venue import SimulatedVenue
+from marketdata.tests.build import symbol_prices
+from oms_project.adapters.ids import seeded
 from oms_project.kernel import wire
 from oms_project.kernel.errors import (
     BadRecordError,
     FencedError,
-    IllegalTransitionError,
 )
-from oms_project.kernel.ports import Record
-from oms_project.kernel.words import Status, Topic
+from oms_project.kernel.words import AccountState, Status, Topic
 from orders import engine as engine_module
 from orders.domain import commands as c
 from orders.domain import events as e
@@ -52,7 +52,7 @@ def test_a_day_without_trouble(undisturbed: list[e.Event]) -> None:
         5: Status.CANCELED, 6: Status.REJECTED, 7: Status.REJECTED, 8: Status.FILLED,
     }  # fmt: skip
     assert book.open_orders() == []
-    assert [type(item.error) for item in rig.poison] == [IllegalTransitionError]
+    assert [type(item.error) for item in rig.poison] == [BadRecordError]
     assert rig.told() == undisturbed
     whole(rig, engine)
 
@@ -124,49 +124,74 @@ def test_one_record_a_poll_or_all_at_once(undisturbed: list[e.Event]) -> None:
         whole(rig, engine)
 
 
-# ------------------------------------------------------------------ poison
+# ------------------------------------------------------------------ the read side, the clock
 
 
-GARBAGE = {
-    "bytes": b"\xc1",
-    "another schema": wire.seal("events", c.OpenEpoch(1), id="x", at_ns=1),
-    "no command": wire.seal(c.SCHEMA, {"x": 1}, id="x", at_ns=1),
-    "newer": msgspec.msgpack.encode([c.SCHEMA, 99, "x", 1, "", "", ["OpenEpoch", 1]]),
-    "a tick that changes": wire.seal(
-        c.SCHEMA, c.SetInstrument(build.an_instrument(lot_size="1")), id="x", at_ns=1
-    ),
-    "an impossible tick": wire.seal(
-        c.SCHEMA, c.SetInstrument(build.an_instrument("X-USD", tick_size="0")), id="x", at_ns=1
-    ),
-    "more money than there is": wire.seal(
-        c.SCHEMA, build.credit("EUR", 10**18 + 1, "typo"), id="x", at_ns=1
-    ),
-}
-
-
-@pytest.mark.parametrize("value", GARBAGE.values(), ids=list(GARBAGE))
-def test_poison_is_set_aside(value: bytes) -> None:
-    """The records around it are handled, nothing of it is in the book, also after a restart."""
+def test_no_command_waits_for_the_read_side() -> None:
+    """The projector is away and so is the store: orders, cancels and fills are decided all the same."""
     rig = Rig()
+    rig.scripts = {order_id_of(1): RESTS}
     rig.open()
     engine = rig.start()
     rig.work(engine)
-    before = msgspec.msgpack.decode(engine.owned[0].book.to_bytes())[2:]
-    rig.log.append(Topic.COMMANDS, [Record(0, ACCOUNT, value)])
+    rig.store.break_wire(broken=True)
+    rig.send(build.place(build.new_order(1), build.new_order(2)))
     rig.work(engine)
-    (item,) = rig.poison
-    assert isinstance(item.error, BadRecordError | IllegalTransitionError)
-    assert item.record.value == value
-    assert msgspec.msgpack.decode(engine.owned[0].book.to_bytes())[2:] == before
-    rig.send(build.place(build.new_order()))
+    rig.send(build.cancel(1), build.account(state=AccountState.HALTED))
     rig.work(engine)
-    assert status_of(engine.owned[0].book.state.closed[order_id_of(1)]) is Status.FILLED
+    state = engine.owned[0].book.state
+    assert status_of(state.closed[order_id_of(1)]) is Status.CANCELED
+    assert status_of(state.closed[order_id_of(2)]) is Status.FILLED
+    assert state.accounts[ACCOUNT].state is AccountState.HALTED
+    rig.store.break_wire(broken=False)
     whole(rig, engine)
-    again = rig.start()
-    assert (
-        again.owned[0].book.state.accounts[ACCOUNT]
-        == (engine.owned[0].book.state.accounts[ACCOUNT])
-    )
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_holds_up_no_report(hours: int) -> None:
+    """Reports are due by monotonic time: an hour back or forth moves nothing but stamps."""
+    rig = Rig()
+    rig.open()
+    venue = SimulatedVenue(seeded(1), latency_min_ms=5, latency_max_ms=5)
+    engine = rig.start(venue)
+    venue.on_book(symbol_prices(asks=((9_999, 100),)), rig.clock.monotonic_ns())
+    rig.send(build.place(build.new_order(1)))
+    rig.feed(engine)
+    rig.clock.jump_ns(hours * 3_600 * 10**9)
+    rig.clock.advance_ns(10_000_000)
+    engine.tick()
+    rig.feed(engine)
+    assert status_of(engine.owned[0].book.state.closed[order_id_of(1)]) is Status.FILLED
+
+
+# ------------------------------------------------------------------ many at once
+
+
+def test_a_cancel_of_all_and_its_reports_come_in_records_of_a_bearable_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many orders are open: no command makes, and no venue tells, more than so many at once."""
+    monkeypatch.setattr(c, "CANCELS_MAX", 50)
+    monkeypatch.setattr(c, "REPORTS_MAX", 30)
+    rig = Rig()
+    rig.scripts = {order_id_of(n): RESTS for n in range(1, 401)}
+    rig.open()
+    engine = rig.start()
+    for start in range(1, 401, 100):
+        rig.send(build.place(*[build.new_order(n, lots=1) for n in range(start, start + 100)]))
+    rig.work(engine)
+    rig.send(build.cancel())
+    rig.work(engine)
+    assert engine.owned[0].book.open_orders() == []
+    assert max(len(batch.events) for batch in rig.batches()) <= 202
+    commands = [
+        wire.read_body(c.decoder, wire.open_envelope(record.value, c.SCHEMA))
+        for record in rig.log.read(Topic.COMMANDS, 0, 0, 10_000)
+    ]
+    assert sum(isinstance(one, c.CancelOrders) for one in commands) == 8
+    reports = [len(one.reports) for one in commands if isinstance(one, c.VenueReports)]
+    assert max(reports) <= 30
+    whole(rig, engine)
 
 
 # ------------------------------------------------------------------ owners
@@ -190,7 +215,7 @@ def test_a_fenced_owner_changes_nothing() -> None:
     assert new.owned[0].book.state.absorbed > absorbed
     assert rig.told() == told
     with pytest.raises(FencedError):
-        old.snapshot(old.owned[0], rig.clock.now_ns())
+        old.snapshot(old.owned[0])
     whole(rig, new)
 
 

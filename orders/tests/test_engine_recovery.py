@@ -1,24 +1,28 @@
 """The engine after broken wires, restarts and power cuts, and with a memory that lets go."""
 
-import threading
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from oms_project.kernel.errors import (
     BadRecordError,
     GapError,
+    OldVersionError,
     TransportError,
     UnknownOutcomeError,
 )
 from oms_project.kernel.ports import Record
 from oms_project.kernel.words import Status, Topic
-from orders import engine as engine_module
 from orders import replay
+from orders.adapters.memory_store import MemoryStore
+from orders.domain import apply, used
 from orders.domain import events as e
-from orders.domain.book import Book, breaches, state_hash
+from orders.domain.book import Book, state_hash
+from orders.domain.laws import breaches
 from orders.domain.order import status_of
 from orders.engine import SNAPSHOT_AGE_NS, Engine
+from orders.projector import Projector
 from orders.tests.day import PART, RESTS, a_day, ends_of, live, whole
 from orders.tests.domain import build
 from orders.tests.domain.build import ACCOUNT, order_id_of
@@ -119,7 +123,7 @@ def test_a_start_goes_on_from_the_snapshot() -> None:
     rig.open()
     engine = live(rig, day[:2])
     rig.project()
-    engine.snapshot(engine.owned[0], rig.clock.now_ns())
+    engine.snapshot(engine.owned[0])
     offset = engine.owned[0].book.state.offset
     rig.log.trim(Topic.COMMANDS, 0, offset)
     again = live(rig, day[2:], rig.start())
@@ -145,9 +149,9 @@ def test_events_that_a_power_cut_took_are_told_again() -> None:
     day = a_day(rig)
     rig.open()
     engine = live(rig, day[:1])
-    engine.snapshot(engine.owned[0], rig.clock.now_ns())
+    engine.snapshot(engine.owned[0])
     live(rig, day[1:], engine)
-    engine.snapshot(engine.owned[0], rig.clock.now_ns())
+    engine.snapshot(engine.owned[0])
     told = rig.told()
     part = rig.log._parts[Topic.EVENTS, 0]  # type: ignore[attr-defined]
     for left in (len(part.records) - 1, 3, 0):
@@ -167,7 +171,7 @@ def test_replay_finds_a_state_that_is_not_the_logs() -> None:
     rig.work(engine)
     owned = engine.owned[0]
     owned.book.state.accounts[ACCOUNT].balances["USD"].free += 1
-    engine.snapshot(owned, rig.clock.now_ns())
+    engine.snapshot(owned)
     outcome = replay.run(rig.log, rig.store, 1)
     assert (outcome.compared, outcome.equal) == (1, False)
     assert "replayed" in outcome.details[0]
@@ -182,7 +186,7 @@ def test_replay_counts_and_tells_its_progress() -> None:
         "partition 0: no snapshot to compare with yet"
     ]
     rig.project()
-    engine.snapshot(engine.owned[0], rig.clock.now_ns())
+    engine.snapshot(engine.owned[0])
     steps: list[tuple[int, int]] = []
     outcome = replay.run(
         rig.log, rig.store, 1, lambda done, everything: steps.append((done, everything))
@@ -197,33 +201,14 @@ def test_replay_counts_and_tells_its_progress() -> None:
 
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep four to six closed orders in memory; stay within three of the projector."""
-    from orders.domain import apply
-
+    """Keep four to six closed orders in memory; what is let go of fills segments of five."""
     monkeypatch.setattr(apply, "CLOSED_KEPT", 4)
     monkeypatch.setattr(apply, "EVICTED_AT_ONCE", 2)
-    monkeypatch.setattr(engine_module, "AHEAD_MAX", 3)
-
-
-class Projecting:
-    """A stop that is never set; waiting for the projector lets it work."""
-
-    def __init__(self, rig: Rig) -> None:
-        self._rig = rig
-        self.waited = 0
-
-    def is_set(self) -> bool:
-        return False
-
-    def wait(self, timeout: float) -> bool:
-        self.waited += 1
-        self._rig.project()
-        return False
+    monkeypatch.setattr(used, "SEGMENT_PAIRS", 5)
 
 
 def a_forgetful_rig(orders: int) -> tuple[Rig, Engine]:
     rig = Rig()
-    rig.stop = Projecting(rig)  # type: ignore[assignment]
     rig.open()
     engine = rig.start()
     for number in range(1, orders + 1):
@@ -234,11 +219,13 @@ def a_forgetful_rig(orders: int) -> tuple[Rig, Engine]:
 
 @pytest.mark.usefixtures("forgetful")
 def test_a_client_order_id_is_taken_for_ever() -> None:
-    """Also when memory has let go of it: the store remembers, and the first order is the one."""
+    """Also when memory has let go of it, and a snapshot brought it back: no store is asked."""
     rig, engine = a_forgetful_rig(15)
     state = engine.owned[0].book.state
     assert order_id_of(1) not in state.closed
     assert "client-1" not in state.accounts[ACCOUNT].client_ids
+    engine.lose(0)
+    engine = rig.start()
     rig.send(build.place(build.new_order(101, client_order_id="client-1")))
     rig.send(build.place(build.new_order(102, client_order_id="client-14")))
     rig.work(engine)
@@ -247,6 +234,7 @@ def test_a_client_order_id_is_taken_for_ever() -> None:
         (order_id_of(101), "duplicate_client_order_id"),
         (order_id_of(102), "duplicate_client_order_id"),
     ]
+    whole(rig, engine)
 
 
 @pytest.mark.usefixtures("forgetful")
@@ -258,58 +246,75 @@ def test_an_order_sent_again_after_memory_let_go_is_not_a_second_order() -> None
     assert rig.told() == told
 
 
+FATES = ["lost", "restored", "whole"]
+
+
+def after(rig: Rig, store: str, backup: MemoryStore) -> Engine:
+    """Return the engine that starts behind this *store*: gone, as it was long ago, or all there."""
+    if store != "whole":
+        rig.store = backup if store == "restored" else MemoryStore()
+        rig.projector = Projector(rig.store, rig.reference)
+    return rig.start()
+
+
 @pytest.mark.usefixtures("forgetful")
-def test_replay_with_let_go_orders_gives_the_same_state() -> None:
-    """The store knows the future then; account_seq tells what was past already."""
+@pytest.mark.parametrize("store", FATES)
+def test_no_acknowledged_order_changes_its_fate(store: str) -> None:
+    """Whatever became of the store, and wherever the projector is: the log decides as it did."""
     rig, engine = a_forgetful_rig(15)
-    rig.send(build.place(build.new_order(101, client_order_id="client-1")))
+    rig.project()
+    engine.snapshot(engine.owned[0])
+    backup = rig.store.backup()
+    for number in range(16, 40):
+        rig.send(build.place(build.new_order(number)))
     rig.work(engine)
-    whole(rig, engine)
-    rig.store._snapshots.clear()
-    again = rig.start()
+    rig.send(build.place(build.new_order(101, client_order_id="client-1")))
+    rig.work(engine)  # nothing of it is projected
+    told = rig.told()
+    again = after(rig, store, backup)
     rig.work(again)
+    assert rig.told() == told
+    assert status_of(again.owned[0].book.state.closed[order_id_of(101)]) is Status.REJECTED
     for own in (engine, again):
         own.owned[0].book.state.epoch = own.owned[0].book.state.offset = 0
     assert again.owned[0].book.to_bytes() == engine.owned[0].book.to_bytes()
 
 
-@pytest.mark.usefixtures("forgetful")
-def test_the_engine_waits_for_the_projector() -> None:
-    """What was sent or closed and is not stored yet stays few, in one poll of many records too."""
+@pytest.mark.parametrize("store", FATES)
+def test_no_fate_changes_behind_more_orders_than_memory_keeps(store: str) -> None:
+    """The same with the constants as they are shipped, and 44,000 orders undecided at the start."""
     rig = Rig()
-    stop = Projecting(rig)
-    rig.stop = stop  # type: ignore[assignment]
     rig.open()
-    rig.send(*(build.place(build.new_order(n, symbol="NO-USD")) for n in range(1, 40)))
+    rig.work(rig.start())
+    backup = rig.store.backup()
+    for start in range(0, 44_000, 500):
+        orders = [build.new_order(start + n, symbol="NO-USD") for n in range(1, 501)]
+        rig.send(build.place(*orders))
+    rig.send(build.place(build.new_order(99_999, client_order_id="client-7")))
     engine = rig.start()
-    rig.project()
-    rig.send(*(build.place(build.new_order(n, symbol="NO-USD")) for n in range(40, 80)))
     rig.work(engine)
-    assert stop.waited > 5
-    state = engine.owned[0].book.state
-    assert state.evicted > 60
-    newest = rig.store.progress(0).last_command
-    assert state.event_command - newest <= 4
+    told = rig.told()[-1]
+    assert isinstance(told, e.OrderDenied)
+    assert told.reason == "duplicate_client_order_id"
+    again = after(rig, store, backup)
+    book = again.owned[0].book
+    assert status_of(book.state.closed[order_id_of(99_999)]) is Status.REJECTED
+    for own in (engine, again):
+        own.owned[0].book.state.epoch = own.owned[0].book.state.offset = 0
+    assert book.to_bytes() == engine.owned[0].book.to_bytes()
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_told_to_stop_it_does_not_run_ahead() -> None:
-    """It leaves the rest to the next owner instead of forgetting what is not stored."""
-    rig = Rig()
-    rig.open()
-    engine = rig.start()
-    rig.work(engine)
-    rig.stop.set()
-    rig.send(*(build.place(build.new_order(n)) for n in range(1, 20)))
-    rig.feed(engine)
-    assert engine.owned[0].book.state.evicted == 0
-    assert len(engine.owned[0].venue.routed) == 3  # type: ignore[attr-defined]
-    rig.stop = threading.Event()
-    rig.stop = Projecting(rig)  # type: ignore[assignment]
+def test_a_snapshot_without_its_segments_is_left_out() -> None:
+    """A store that lost a part: the older snapshot, or the log, says the same."""
+    rig, engine = a_forgetful_rig(15)
+    engine.snapshot(engine.owned[0])
+    rig.store._segments[0].popitem()
     again = rig.start()
     rig.work(again)
-    assert again.owned[0].book.open_orders() == []
-    chained(rig.batches())
+    for own in (engine, again):
+        own.owned[0].book.state.epoch = own.owned[0].book.state.offset = 0
+    assert again.owned[0].book.to_bytes() == engine.owned[0].book.to_bytes()
 
 
 # ------------------------------------------------------------------ the venue after a restart
@@ -362,3 +367,5 @@ def test_a_snapshot_in_bytes_is_the_book() -> None:
     assert Book.from_bytes(book.to_bytes()).to_bytes() == book.to_bytes()
     with pytest.raises(BadRecordError):
         Book.from_bytes(b"\xc1 not a state")
+    with pytest.raises(OldVersionError):
+        Book.from_bytes(msgspec.msgpack.encode([0, 1, 2, 3]))

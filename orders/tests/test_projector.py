@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oms_project.kernel import ids, wire
 from oms_project.kernel import ports as p
-from oms_project.kernel import wire
 from oms_project.kernel.errors import (
     GapError,
     IllegalTransitionError,
@@ -19,6 +19,7 @@ from orders.adapters import stream
 from orders.adapters.memory_store import MemoryStore
 from orders.domain import commands as c
 from orders.domain import events as e
+from orders.domain.book import Balance
 from orders.domain.order import status_of
 from orders.engine import Engine
 from orders.projector import Projector
@@ -86,7 +87,7 @@ def test_rows_are_the_state(script: list[Action], sizes: list[int]) -> None:
         player.play(action)
     rig = Rig()
     rig.send(*(c.SetInstrument(one) for one in build.INSTRUMENTS))
-    for at_ns, command, _ in player.desk.commands:
+    for _, at_ns, command in player.desk.commands:
         rig.clock.jump_ns(at_ns - 1_000_000 - rig.clock.now_ns())
         rig.send(command)
     engine = rig.start()
@@ -131,14 +132,16 @@ def _same(shown: Shown, engine: Engine) -> None:
         assert (row.reason, row.rejected_by, row.version) == (
             order.reason, order.rejected_by, order.version,
         )  # fmt: skip
-        assert (row.terms.side, row.terms.type, row.terms.lots, row.terms.ticks) == (
-            order.side, order.type, order.lots, order.ticks,
-        )  # fmt: skip
+        assert row.terms == order.terms
         moves = _moves(shown.store, row)
         assert [version for version, _ in moves] == list(range(1, row.version + 1))
         assert (row.first_seq, row.last_seq) == (moves[0][1], moves[-1][1])
         fills = stream.fills_of_order(shown.store, row, limit=1_000).rows
-        assert sorted((f.trade_id, (f.lots, f.ticks)) for f in fills) == sorted(order.fills.items())
+        booked = {
+            ids.trade_id(build.VENUE, order_id, n): (fill.lots, fill.ticks)
+            for n, fill in order.fills.items()
+        }
+        assert {fill.trade_id: (fill.lots, fill.ticks) for fill in fills} == booked
         assert sum(fill.fee for fill in fills) == order.fee
     for account_id in ACCOUNTS:
         account = state.accounts[account_id]
@@ -148,7 +151,8 @@ def _same(shown: Shown, engine: Engine) -> None:
                 own.net_lots, own.cost, own.realized,
             )  # fmt: skip
         balances = {row.asset: row for row in shown.store.balances([account_id])}
-        assert balances.keys() == account.balances.keys()
+        untold = account.balances.keys() - balances.keys()
+        assert all(account.balances[asset] == Balance() for asset in untold)
         for asset, row in balances.items():
             b = account.balances[asset]
             assert (row.free, row.locked, row.fees, row.venue, row.external) == (
@@ -316,7 +320,7 @@ def test_a_cancel_of_an_unknown_order_makes_no_row() -> None:
     rig.work(rig.start())
     rig.project()
     assert rig.store.get(order_id_of(77), [ACCOUNT]) is None
-    assert any(isinstance(event, e.CancelRejected) for event in rig.told())
+    assert not any(isinstance(event, e.CancelRejected) for event in rig.told())
 
 
 def test_poison_commands_leave_no_gap() -> None:

@@ -13,6 +13,8 @@ from oms_project.kernel.words import AccountState, OrderType, Role, Side, TimeIn
 from oms_project.rest import times
 from orders import wiring
 from orders.domain import events as e
+from orders.domain.law import Kind
+from orders.domain.order import Filled, Life
 from orders.queries import shapes, units_of
 from orders.tests.world import (
     BEGIN_NS,
@@ -108,16 +110,16 @@ def test_a_closed_order_has_nothing_left(ann: Reader) -> None:
 def test_an_order_of_an_unknown_symbol_hides_no_other(ann: Reader) -> None:
     """Refused, and shown in lots and ticks as it was told: there are no units to show it in."""
     good = ann.world.order(ann.mine)
-    terms = msgspec.structs.replace(routed().terms, symbol="DOGE-USD", lots=-5, ticks=7)
+    terms = msgspec.structs.replace(routed().terms, symbol="DOGE-USD", lots=5, ticks=7)
     bad = e.OrderDenied(new_id(), "doge", terms, "unknown_symbol")
     ann.world.tell(ann.mine, bad)
     listed = ann.get("orders", account_id=ann.mine)["orders"]
     assert {order["order_id"] for order in listed} == {good, bad.order_id}
     found = ann.get(f"orders/{bad.order_id}")
-    assert (found["symbol"], found["quantity"], found["price"]) == ("DOGE-USD", "-5", "7")
+    assert (found["symbol"], found["quantity"], found["price"]) == ("DOGE-USD", "5", "7")
     assert (found["status"], found["reason"]) == ("REJECTED", "unknown_symbol")
     (event,) = ann.get(f"orders/{bad.order_id}/events")["events"]
-    assert (event["type"], event["quantity"]) == ("OrderDenied", "-5")
+    assert (event["type"], event["quantity"]) == ("OrderDenied", "5")
 
 
 def test_events_tell_the_whole_story(ann: Reader) -> None:
@@ -164,13 +166,17 @@ def test_every_event_type_can_be_shown(ann: Reader) -> None:
         order,
         e.OrderDenied(*msgspec.structs.astuple(routed())[:3], "insufficient_balance"),
         accepted(order),
-        e.OrderRejected(*ids, 1, "venue_closed"),
+        e.OrderRejected(*ids, 1, "venue_closed", False),
+        e.OrderExpired(*ids, 1, "day", False),
+        e.OrderExternal(*msgspec.structs.astuple(routed())[:3], "SIM", 1),
         *fill(order, 1),
         e.OrderCancelRequested(*ids),
         canceled(order),
         e.CancelRejected(*ids, "too_late"),
-        e.CancelRejected(new_id(), "NEW", 0, 0, 0, 0, "unknown_order"),
-        e.OrderQuarantined(order.order_id, "no_row", "a fill of a rejected order"),
+        e.OrderQuarantined(order.order_id, "trade_mismatch", "trade", 2, 5, 100, ""),
+        e.AdjustmentRefused("a-2", "USD", -5, "insufficient_balance", 5, 3),
+        e.ChangeRefused("account", ann.mine, 3, 4, "version_conflict"),
+        e.CommandSetAside(7, "not an envelope"),
         e.BalanceAdjusted("a-1", "USD", 5, "deposit"),
         e.AccountChanged("Desk", AccountState.ACTIVE, Limits(max_order_value=10**8)),
         e.InstrumentChanged(market.units("BTC-USD").instrument),  # type: ignore[union-attr]
@@ -373,5 +379,8 @@ def test_read_your_writes(ann: Reader) -> None:
 def test_what_the_state_machine_is() -> None:
     """Generated from the table of moves, to anybody."""
     found = Client().get("/api/meta/order-states").json()
-    assert len(found["moves"]) == len(found["statuses"]) * 6
-    assert {"status", "move", "outcome", "reason"} == set(found["moves"][0])
+    assert len(found["law"]) == len(Life) * len(Filled) * len(Kind)
+    assert {"life", "filled", "event", "outcome", "code", "reason", "clause"} == set(
+        found["law"][0]
+    )
+    assert {one["asked"] for one in found["requests"]} == {"NOTHING", "CANCEL"}

@@ -54,7 +54,7 @@ def test_a_day_of_the_engine_on_sql() -> None:
     rig.open()
     engine = live(rig, day[:2])
     rig.project(records_max=3)
-    engine.snapshot(engine.owned[0], rig.clock.now_ns())
+    engine.snapshot(engine.owned[0])
     again = live(rig, day[2:], rig.start())
     whole(rig, again)
     row = rig.store.get(build.order_id_of(8), [build.ACCOUNT])

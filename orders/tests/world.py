@@ -119,8 +119,8 @@ def fill(
     status = Status.FILLED if cum_lots >= terms.lots else Status.PARTIALLY_FILLED
     filled = e.OrderFilled(
         order.order_id, status, version, cum_lots, cum_lots * terms.ticks, 2_000 * cum_lots,
-        terms.symbol, terms.side, "SIM", f"{order.order_id}:{version}", version, lots, terms.ticks,
-        False, 2_000 * lots, 0, False, False,
+        terms.symbol, terms.side, "SIM", version, lots, terms.ticks, False,
+        2_000 * lots, False, False,
     )  # fmt: skip
     return (
         filled,

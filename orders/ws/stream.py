@@ -120,15 +120,15 @@ class Stream:
         order_id = getattr(event, "order_id", None)
         if order_id is None or isinstance(event, e.OrderQuarantined):
             return None
-        version = getattr(event, "version", 1)
+        version: int = getattr(event, "version", 1)
         rows = self._fold.fresh
         row = rows.get(order_id)
-        if row is None and not isinstance(event, e.OrderRouted | e.OrderDenied):
+        if row is None and not isinstance(event, e.OrderRouted | e.OrderDenied | e.OrderExternal):
             # Not seen begin here: what is stored is this event's outcome, or a later one.
             row = self._reader.store.get(order_id, (self.account_id,))
             if row is not None:
                 self._remember(row)
-            return row if version else None
+            return row
         if row is not None and row.version >= version:
             return None
         one = msgspec.structs.replace(batch, events=[event], first_seq=seq)

@@ -5,7 +5,7 @@ import msgspec
 from oms_project.kernel.numbers import Count
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """An account's limits.
 
     max_open_orders: orders not closed; max_order_value: worst-case notional of one order in

@@ -1,21 +1,31 @@
-"""The pre-trade rules: one pure function each, in this documented order, a reason or nothing.
+"""The pre-trade rules: one row each, in this documented order, over a frozen case.
 
-Order: is it known and open, may this account, does it fit the instrument, do we know the price,
-is it within limits, is it paid for. The first reason wins. Rules that need a mark and have none,
-or an old one, refuse (fail closed).
+Order: is it known and open, may this account, does it fit the instrument, do we know the price, is
+it within limits, is it paid for. The first row that fails is the refusal; `explain` says them all.
+
+Rules for this file:
+1. A rule measures (`used`) and allows (`limit`, None: it does not apply); it decides nothing itself.
+2. A rule that needs an input and has none refuses (fail closed).
+3. orders/domain/lanes.py has the same rules as bounds, worked out ahead for the plain order: a
+   property test holds the two together. A rule that is added here must be felt there.
 """
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from marketdata.domain.instrument import UNITS_MAX, Units
+import msgspec
+
+from marketdata.domain.instrument import SUM_MAX, UNITS_MAX, Instrument, Units
 from marketdata.domain.mark import Mark
 from oms_project.kernel.numbers import PPM, ceil_div
+from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import AccountState, InstrumentState
 from risk.domain.limits import Limits
 
 NS_PER_MS: Final = 1_000_000
+BALANCE_MAX: Final = SUM_MAX // 2
+"""What an account may come to own of one asset through its orders, in smallest units."""
 
 
 class Reason(StrEnum):
@@ -30,192 +40,231 @@ class Reason(StrEnum):
     REDUCE_ONLY = "reduce_only"
     QUANTITY_MIN = "quantity_min"
     QUANTITY_MAX = "quantity_max"
-    MIN_NOTIONAL = "min_notional"
-    MAX_NOTIONAL = "max_notional"
     NO_REFERENCE_PRICE = "no_reference_price"
     MARKET_DATA_STALE = "market_data_stale"
+    MIN_NOTIONAL = "min_notional"
+    MAX_NOTIONAL = "max_notional"
     PRICE_COLLAR = "price_collar"
     MAX_OPEN_ORDERS = "max_open_orders"
     MAX_ORDER_VALUE = "max_order_value"
+    MAX_BALANCE = "max_balance"
     INSUFFICIENT_BALANCE = "insufficient_balance"
     DUPLICATE_CLIENT_ORDER_ID = "duplicate_client_order_id"
     ATOMIC_BATCH = "atomic_batch"
 
 
-class Check:
-    """What the rules look at: one order against its account, instrument and mark.
+class Measure(StrEnum):
+    """What the numbers of a rule count."""
 
-    sign: +1 buy, -1 sell; ticks: limit price, 0 for market; free: smallest units free of the asset
-    the order pays with; reducible_lots: how much an order of this side may still reduce.
-    worst_ticks, hold: worked out by `price_it`, 0 before.
+    NOTHING = ""
+    LOTS = "lots"
+    TICKS = "ticks"
+    COUNT = "count"
+    MS = "ms"
+    QUOTE = "units of the quote asset"
+    PAID = "units of the asset it pays with"
+    GOT = "units of the asset it is paid in"
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Everything a rule may look at: one order against its account, instrument and mark.
+
+    now_ns: when the door took it; free: smallest units free of the asset it pays with;
+    reducible_lots: how much an order of its side may still reduce the position;
+    coming_units: what the account has, or open orders may bring, of the asset it is paid in.
     """
 
-    __slots__ = (
-        "account_state", "free", "hold", "limits", "lots", "mark", "now_ns", "open_orders",
-        "reduce_only", "reducible_lots", "sign", "ticks", "units", "worst_ticks",
-    )  # fmt: skip
-
-    account_state: AccountState
-    free: int
-    hold: int
-    limits: Limits
-    lots: int
-    mark: Mark | None
+    terms: Terms
     now_ns: int
+    account_state: AccountState
+    limits: Limits
     open_orders: int
-    reduce_only: bool
-    reducible_lots: Callable[[], int]
-    sign: int
-    ticks: int
+    reducible_lots: int
+    free: int
+    coming_units: int
     units: Units | None
-    worst_ticks: int
+    mark: Mark | None
+
+    @property
+    def known(self) -> Units:
+        assert self.units is not None, "an unknown symbol was refused before"
+        return self.units
+
+    @property
+    def instrument(self) -> Instrument:
+        return self.known.instrument
+
+    @property
+    def mark_ticks(self) -> int:
+        return self.mark.ticks if self.mark is not None else 0
+
+    @property
+    def worst_ticks(self) -> int:
+        """The worst price it may trade at: its limit, or the market cap away from the mark."""
+        return self.terms.ticks or market_worst(self.mark_ticks, self.instrument, self.terms.sign)
+
+    @property
+    def notional(self) -> int:
+        """Return what it is worth: a limit order at its price, a market order at the mark."""
+        return self.known.notional(self.terms.ticks or self.mark_ticks, self.terms.lots)
+
+    @property
+    def value(self) -> int:
+        """What is at stake: a market seller's cap lies below the mark, so the mark counts."""
+        ticks = self.terms.ticks or max(self.worst_ticks, self.mark_ticks)
+        return self.known.notional(ticks, self.terms.lots)
+
+    @property
+    def hold(self) -> int:
+        """What accepting it locks: buy = notional + taker fee, sell = the quantity."""
+        lots, units = self.terms.lots, self.known
+        if self.terms.sign < 0:
+            return lots * units.lot_units
+        notional = units.notional(self.worst_ticks, lots)
+        return notional + ceil_div(notional * units.instrument.taker_fee_ppm, PPM)
+
+    @property
+    def brings(self) -> int:
+        """What it may bring of the asset it is paid in (a sale at the price it is worth now)."""
+        if self.terms.sign > 0:
+            return self.terms.lots * self.known.lot_units
+        return self.value
 
 
-def price_it(check: Check) -> None:
-    """Work out the worst price and the hold: buy = notional + taker fee, sell = the quantity.
-
-    A market order's worst price is the mark and the instrument's market cap away from it.
-    """
-    units = check.units
-    mark = check.mark
-    assert units is not None, "an unknown symbol was refused before"
-    instrument = units.instrument
-    worst = check.ticks
-    if not worst:
-        assert mark is not None, "a market order without a mark was refused before"
-        # A buyer's cap rounds down and a seller's up: never worse than the rate allows.
-        cap = instrument.market_cap_ppm
-        worst = (
-            mark.ticks * (PPM + cap) // PPM
-            if check.sign > 0
-            else ceil_div(mark.ticks * (PPM - cap), PPM)
-        )
-    check.worst_ticks = worst
-    if check.sign > 0:
-        notional = worst * check.lots * units.tick_lot_units
-        check.hold = notional + ceil_div(notional * instrument.taker_fee_ppm, PPM)
-    else:
-        check.hold = check.lots * units.lot_units
+def market_worst(mark_ticks: int, instrument: Instrument, sign: int) -> int:
+    """Return a market order's worst price. A buyer's rounds down, a seller's up: never worse."""
+    cap = instrument.market_cap_ppm
+    if sign > 0:
+        return mark_ticks * (PPM + cap) // PPM
+    return ceil_div(mark_ticks * (PPM - cap), PPM)
 
 
-def known_symbol(check: Check) -> Reason | None:
-    return Reason.UNKNOWN_SYMBOL if check.units is None else None
+Number = Callable[[Case], int]
+Allowance = Callable[[Case], int | None]
 
 
-def tradable(check: Check) -> Reason | None:
-    if check.units.instrument.state is not InstrumentState.TRADING:  # type: ignore[union-attr]
-        return Reason.INSTRUMENT_NOT_TRADABLE
+class Rule(NamedTuple):
+    """at_least: `used` must not be below `limit`; else it must not be above it."""
+
+    code: Reason
+    used: Number
+    limit: Allowance
+    measure: Measure = Measure.NOTHING
+    at_least: bool = False
+
+
+class Checked(NamedTuple):
+    """One rule's answer. used, limit: in the rule's measure; limit None: it did not apply."""
+
+    code: Reason
+    used: int
+    limit: int | None
+    measure: Measure
+    passed: bool
+
+
+def _must(code: Reason, holds: Callable[[Case], bool]) -> Rule:
+    """A rule that measures nothing: it holds or it does not."""
+    return Rule(code, lambda case: int(holds(case)), lambda _: 1, at_least=True)
+
+
+def _when(on: Callable[[Case], int], limit: Number) -> Allowance:
+    """A limit that applies only where *on* is not zero."""
+    return lambda case: limit(case) if on(case) else None
+
+
+def _is_reduce_only(case: Case) -> bool:
+    return case.account_state is AccountState.REDUCE_ONLY
+
+
+def _collar_ticks(case: Case) -> int:
+    return case.mark_ticks * case.instrument.collar_ppm // PPM
+
+
+def _mark_age_ns(case: Case) -> int:
+    """A mark from the future is as doubtful as an old one: one of the two clocks is wrong."""
+    return abs(case.now_ns - case.mark.at_ns) if case.mark is not None else 0
+
+
+R, M = Reason, Measure
+RULES: Final[tuple[Rule, ...]] = (
+    _must(R.UNKNOWN_SYMBOL, lambda c: c.units is not None),
+    _must(R.INSTRUMENT_NOT_TRADABLE, lambda c: c.instrument.state is InstrumentState.TRADING),
+    _must(R.RESTRICTED_SYMBOL, lambda c: c.terms.symbol not in c.limits.restricted_symbols),
+    _must(R.ACCOUNT_SUSPENDED, lambda c: c.account_state is not AccountState.HALTED),
+    _must(R.ACCOUNT_CANCEL_ONLY, lambda c: c.account_state is not AccountState.CANCEL_ONLY),
+    Rule(
+        R.ACCOUNT_REDUCE_ONLY, lambda c: c.terms.lots,
+        _when(_is_reduce_only, lambda c: c.reducible_lots), M.LOTS,
+    ),
+    Rule(
+        R.REDUCE_ONLY, lambda c: c.terms.lots,
+        _when(lambda c: c.terms.reduce_only, lambda c: c.reducible_lots), M.LOTS,
+    ),
+    Rule(
+        R.QUANTITY_MIN, lambda c: c.terms.lots,
+        lambda c: max(1, c.instrument.quantity_min_lots), M.LOTS, at_least=True,
+    ),
+    Rule(
+        R.QUANTITY_MAX, lambda c: c.terms.lots,
+        _when(lambda c: c.instrument.quantity_max_lots, lambda c: c.instrument.quantity_max_lots),
+        M.LOTS,
+    ),
+    _must(R.NO_REFERENCE_PRICE, lambda c: c.mark is not None),
+    Rule(
+        R.MARKET_DATA_STALE, lambda c: ceil_div(_mark_age_ns(c), NS_PER_MS),
+        lambda c: c.instrument.mark_age_max_ms, M.MS,
+    ),
+    Rule(
+        R.MIN_NOTIONAL, lambda c: c.notional,
+        lambda c: c.instrument.notional_min, M.QUOTE, at_least=True,
+    ),
+    Rule(
+        R.MAX_NOTIONAL, lambda c: c.notional,
+        lambda c: c.instrument.notional_max or UNITS_MAX, M.QUOTE,
+    ),
+    Rule(
+        R.PRICE_COLLAR, lambda c: abs(c.terms.ticks - c.mark_ticks),
+        _when(lambda c: c.terms.ticks and c.instrument.collar_ppm, _collar_ticks), M.TICKS,
+    ),
+    Rule(
+        R.MAX_OPEN_ORDERS, lambda c: c.open_orders + 1,
+        _when(lambda c: c.limits.max_open_orders, lambda c: c.limits.max_open_orders), M.COUNT,
+    ),
+    Rule(
+        R.MAX_ORDER_VALUE, lambda c: c.value,
+        _when(lambda c: c.limits.max_order_value, lambda c: c.limits.max_order_value), M.QUOTE,
+    ),
+    Rule(R.MAX_BALANCE, lambda c: c.coming_units + c.brings, lambda _: BALANCE_MAX, M.GOT),
+    Rule(R.INSUFFICIENT_BALANCE, lambda c: c.hold, lambda c: c.free, M.PAID),
+)  # fmt: skip
+
+
+def check(rule: Rule, case: Case) -> Checked:
+    """Return what *rule* says of *case*."""
+    limit = rule.limit(case)
+    used = rule.used(case)
+    passed = limit is None or (used >= limit if rule.at_least else used <= limit)
+    return Checked(rule.code, used, limit, rule.measure, passed)
+
+
+def refusal(case: Case) -> Checked | None:
+    """Return the first rule that refuses, or None: the order may go."""
+    for rule in RULES:
+        checked = check(rule, case)
+        if not checked.passed:
+            return checked
     return None
 
 
-def not_restricted(check: Check) -> Reason | None:
-    restricted = check.limits.restricted_symbols
-    if restricted and check.units.instrument.symbol in restricted:  # type: ignore[union-attr]
-        return Reason.RESTRICTED_SYMBOL
-    return None
+def explain(case: Case) -> list[Checked]:
+    """Return what every rule says, up to the first without which the next cannot be asked."""
+    found = []
+    for rule in RULES:
+        found.append(check(rule, case))
+        if not found[-1].passed and rule.code in _INPUTS:
+            break
+    return found
 
 
-def account_may_trade(check: Check) -> Reason | None:
-    state = check.account_state
-    if state is AccountState.ACTIVE:
-        return None
-    if state is AccountState.HALTED:
-        return Reason.ACCOUNT_SUSPENDED
-    if state is AccountState.CANCEL_ONLY:
-        return Reason.ACCOUNT_CANCEL_ONLY
-    return Reason.ACCOUNT_REDUCE_ONLY if check.lots > check.reducible_lots() else None
-
-
-def only_reduces(check: Check) -> Reason | None:
-    """An order that may only reduce is refused if it could open or flip the position."""
-    if check.reduce_only and check.lots > check.reducible_lots():
-        return Reason.REDUCE_ONLY
-    return None
-
-
-def quantity_in_range(check: Check) -> Reason | None:
-    instrument = check.units.instrument  # type: ignore[union-attr]
-    if check.lots < instrument.quantity_min_lots:
-        return Reason.QUANTITY_MIN
-    if instrument.quantity_max_lots and check.lots > instrument.quantity_max_lots:
-        return Reason.QUANTITY_MAX
-    return None
-
-
-def mark_is_fresh(check: Check) -> Reason | None:
-    """Every order needs a mark: a market order for its cap, a limit order for its collar."""
-    mark = check.mark
-    if mark is None:
-        return Reason.NO_REFERENCE_PRICE
-    age_max_ns = check.units.instrument.mark_age_max_ms * NS_PER_MS  # type: ignore[union-attr]
-    return Reason.MARKET_DATA_STALE if check.now_ns - mark.at_ns > age_max_ns else None
-
-
-def notional_in_range(check: Check) -> Reason | None:
-    """A limit order at its price, a market order at the mark."""
-    units = check.units
-    instrument = units.instrument  # type: ignore[union-attr]
-    ticks = check.ticks or check.mark.ticks  # type: ignore[union-attr]
-    notional = ticks * check.lots * units.tick_lot_units  # type: ignore[union-attr]
-    if notional < instrument.notional_min:
-        return Reason.MIN_NOTIONAL
-    if notional > (instrument.notional_max or UNITS_MAX):
-        return Reason.MAX_NOTIONAL
-    return None
-
-
-def within_collar(check: Check) -> Reason | None:
-    ticks = check.ticks
-    if not ticks:
-        return None
-    mark_ticks = check.mark.ticks  # type: ignore[union-attr]
-    collar_ppm = check.units.instrument.collar_ppm  # type: ignore[union-attr]
-    distance = abs(ticks - mark_ticks)
-    return Reason.PRICE_COLLAR if collar_ppm and distance * PPM > mark_ticks * collar_ppm else None
-
-
-def within_account_limits(check: Check) -> Reason | None:
-    limits = check.limits
-    if limits.max_open_orders and check.open_orders >= limits.max_open_orders:
-        return Reason.MAX_OPEN_ORDERS
-    if limits.max_order_value:
-        # A market seller's cap lies below the mark: what is at stake is what the mark says.
-        ticks = check.ticks or max(check.worst_ticks, check.mark.ticks)  # type: ignore[union-attr]
-        value = ticks * check.lots * check.units.tick_lot_units  # type: ignore[union-attr]
-        if value > limits.max_order_value:
-            return Reason.MAX_ORDER_VALUE
-    return None
-
-
-def paid_for(check: Check) -> Reason | None:
-    return Reason.INSUFFICIENT_BALANCE if check.hold > check.free else None
-
-
-Rule = Callable[[Check], Reason | None]
-BEFORE_PRICING: Final[tuple[Rule, ...]] = (
-    known_symbol,
-    tradable,
-    not_restricted,
-    account_may_trade,
-    only_reduces,
-    quantity_in_range,
-    mark_is_fresh,
-    notional_in_range,
-    within_collar,
-)
-AFTER_PRICING: Final[tuple[Rule, ...]] = (within_account_limits, paid_for)
-RULES: Final = BEFORE_PRICING + AFTER_PRICING
-
-
-def refusal(check: Check) -> Reason | None:
-    """Return the first reason to refuse, or None with worst_ticks and hold worked out."""
-    for rule in BEFORE_PRICING:
-        reason = rule(check)
-        if reason is not None:
-            return reason
-    price_it(check)
-    for rule in AFTER_PRICING:
-        reason = rule(check)
-        if reason is not None:
-            return reason
-    return None
+_INPUTS: Final = frozenset({R.UNKNOWN_SYMBOL, R.NO_REFERENCE_PRICE})

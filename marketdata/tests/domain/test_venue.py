@@ -143,10 +143,10 @@ def test_resting_orders_fill_as_maker_best_price_first_then_oldest() -> None:
     [(account_id, reports)] = venue.reports(NOW_NS)
     assert account_id == "account-1"
     assert reports == [
-        Report("high", K.TRADE, 2, 4, 100, True),
-        Report("late", K.TRADE, 2, 2, 100, True),
-        Report("late", K.TRADE, 3, 2, 100, True),
-        Report("low", K.TRADE, 2, 1, 97, True),
+        Report("high", K.TRADE, 2, 4, 100, True, "", "BTC-USD", 1),
+        Report("late", K.TRADE, 2, 2, 100, True, "", "BTC-USD", 1),
+        Report("late", K.TRADE, 3, 2, 100, True, "", "BTC-USD", 1),
+        Report("low", K.TRADE, 2, 1, 97, True, "", "BTC-USD", 1),
     ]
     assert venue.open_orders() == 2
 

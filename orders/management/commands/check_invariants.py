@@ -14,7 +14,8 @@ from oms_project.kernel.ports import OrderQuery
 from oms_project.kernel.words import CLOSED
 from oms_project.management.terminal import TerminalCommand, failed
 from orders import integrity, wiring
-from orders.domain.book import Book, breaches
+from orders.domain.book import Book
+from orders.domain.laws import breaches
 from orders.management.commands.orders import accounts_of
 
 PAGE: Final = 500
@@ -148,8 +149,9 @@ def _stream(account_id: str, found: Found) -> Iterator[str]:
 
 def _snapshots(found: Found) -> None:
     for partition in range(settings.ENV.partitions):
-        snapshot = wiring.store().load_snapshot(partition)
+        store = wiring.store()
+        snapshot = store.load_snapshot(partition)
         if snapshot is not None:
             found.snapshots += 1
-            wrong = breaches(Book.from_bytes(snapshot.state).state)
+            wrong = breaches(Book.from_bytes(snapshot.state, store.segments(partition)).state)
             found.breaches += [f"snapshot of partition {partition}: {text}" for text in wrong]

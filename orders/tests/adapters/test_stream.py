@@ -20,7 +20,7 @@ def a_fill(number: int, symbol: str = BTC, lots: int = 1) -> e.OrderFilled:
     """Build a trade of the order *number*."""
     return e.OrderFilled(
         order_id(number), Status.PARTIALLY_FILLED, 2, lots, lots, 3, symbol, Side.SELL, "SIM",
-        f"t{number}", 1, lots, 100, True, 3, 0, False, False,
+        number, lots, 100, True, 3, False, False,
     )  # fmt: skip
 
 
@@ -63,7 +63,20 @@ def pages(store: MemoryStore, limit: int, **asked: object) -> list[int]:
 def test_a_fill_as_it_is_read() -> None:
     store = told([moved()], [moved(), a_fill(7, lots=4)])
     assert stream.fills_of_account(store, ACCOUNT).rows == [
-        p.FillRow(ACCOUNT, 3, order_id(7), "t7", "SIM", BTC, "sell", 4, 100, 3, "maker", AT_NS + 1)
+        p.FillRow(
+            ACCOUNT,
+            3,
+            order_id(7),
+            f"SIM-{order_id(7)}-7",
+            "SIM",
+            BTC,
+            "sell",
+            4,
+            100,
+            3,
+            "maker",
+            AT_NS + 1,
+        )
     ]
     assert stream.fills_of_account(store, OTHER) == stream.FillPage([])
 

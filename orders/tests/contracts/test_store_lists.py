@@ -96,39 +96,3 @@ def test_ids_sort_as_bytes(store: p.OrderStore) -> None:
     for place, one in enumerate(newest):
         behind = store.find(msgspec.structs.replace(query, before_id=one))
         assert [row.order_id for row in behind] == newest[place + 1 :]
-
-
-def test_orders_by_client_id(store: p.OrderStore) -> None:
-    """The first of an account's orders with that id, whatever became of the second."""
-    orders = [
-        an_order(1, client_order_id="mine"),
-        an_order(2, client_order_id="mine", status=Status.REJECTED),
-        an_order(3),
-        an_order(4, client_order_id="mine", account_id=OTHER),
-    ]
-    store.apply(changes(1, orders=orders))
-    found = store.orders_by_client_id(ACCOUNT, ["mine", "c3", "nobody's"])
-    assert found == {"mine": (order_id(1), 1), "c3": (order_id(3), 3)}
-    assert store.orders_by_client_id(ACCOUNT, []) == {}
-    assert len(store.orders_by_client_id(ACCOUNT, [f"c{n}" for n in range(2_500)])) == 1
-
-
-def test_the_first_order_of_a_client_id_is_the_first_in_the_log(store: p.OrderStore) -> None:
-    """A claim driven on late has an older id than what was decided before it."""
-    orders = [
-        an_order(7, client_order_id="mine", first_seq=3),
-        an_order(2, client_order_id="mine", first_seq=5, status=Status.REJECTED),
-        an_order(9, client_order_id="mine", first_seq=4, status=Status.REJECTED),
-    ]
-    store.apply(changes(1, orders=orders))
-    assert store.orders_by_client_id(ACCOUNT, ["mine"]) == {"mine": (order_id(7), 3)}
-
-
-def test_client_order_ids_come_in_pages(store: p.OrderStore) -> None:
-    """Each account its own, in order, behind the last one of the page before."""
-    names = ["b", "a", "d", "c"]
-    orders = [an_order(n, client_order_id=name) for n, name in enumerate(names, 1)]
-    store.apply(changes(1, orders=[*orders, an_order(9, client_order_id="e", account_id=OTHER)]))
-    assert store.client_order_ids(ACCOUNT, "", 3) == ["a", "b", "c"]
-    assert store.client_order_ids(ACCOUNT, "c", 3) == ["d"]
-    assert store.client_order_ids(ACCOUNT, "d", 3) == []

@@ -15,11 +15,13 @@ from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce
 from orders.domain import apply
 from orders.domain import commands as c
 from orders.domain import events as e
-from orders.domain.book import Account, Book, State, breaches, state_hash
+from orders.domain.book import Account, Book, State, state_hash
 from orders.domain.decide import step
+from orders.domain.laws import breaches, stale_indexes
 from orders.domain.order import Order
-from orders.domain.turn import Stored, Turn
+from orders.domain.turn import Turn
 from risk.domain.limits import Limits
+from risk.domain.rules import Reason
 
 BEGIN_NS = 1_790_000_000_000_000_000
 ACCOUNT = "11111111-2222-4333-8444-555555555555"
@@ -58,9 +60,8 @@ def an_order(**changes: Any) -> Order:
     """Return an order's facts as the book holds them."""
     facts = {
         "order_id": order_id_of(1), "account_id": ACCOUNT, "client_order_id": "client-1",
-        "symbol": "BTC-USD", "side": Side.BUY, "type": OrderType.LIMIT,
-        "time_in_force": TimeInForce.GTC, "sign": 1, "lots": 10, "ticks": TICKS,
-        "worst_ticks": TICKS, "hold": 0,
+        "terms": new_order().terms, "sign": 1, "worst_ticks": TICKS, "hold": 0,
+        "taker_ppm": 1_000, "maker_ppm": 500,
     }  # fmt: skip
     return Order(**facts | changes)
 
@@ -84,7 +85,7 @@ def place(*orders: c.NewOrder, account_id: str = ACCOUNT, atomic: bool = False) 
 
 
 def cancel(*numbers: int, account_id: str = ACCOUNT, **which: str) -> c.CancelOrders:
-    """Cancel the numbered orders; with none, all of *which* symbol and side."""
+    """Cancel the numbered orders; with none, all of *which* symbol, side or request."""
     return c.CancelOrders(account_id, tuple(order_id_of(n) for n in numbers), **which)
 
 
@@ -97,13 +98,21 @@ def ack(number: int = 1, execution: int = 1) -> Report:
 
 
 def trade(
-    number: int = 1, execution: int = 2, *, lots: int = 10, ticks: int = TICKS, maker: bool = False
-) -> Report:
-    return Report(order_id_of(number), ReportKind.TRADE, execution, lots, ticks, maker)
+    number: int = 1, execution: int = 2, *, lots: int = 10, ticks: int = TICKS, maker: bool = False,
+    symbol: str = "", sign: int = 0,
+) -> Report:  # fmt: skip
+    """symbol, sign: what a venue says besides; needed only where the order is not known."""
+    return Report(
+        order_id_of(number), ReportKind.TRADE, execution, lots, ticks, maker, "", symbol, sign
+    )
 
 
 def canceled(number: int = 1, execution: int = 3, reason: str = "requested") -> Report:
     return Report(order_id_of(number), ReportKind.CANCELED, execution, reason=reason)
+
+
+def expired(number: int = 1, execution: int = 3, reason: str = "day") -> Report:
+    return Report(order_id_of(number), ReportKind.EXPIRED, execution, reason=reason)
 
 
 def rejected(number: int = 1, execution: int = 1, reason: str = "no_market") -> Report:
@@ -146,7 +155,10 @@ def a_book(*instruments: Instrument) -> Book:
 
 
 class Desk:
-    """A book at work: does commands, a millisecond apart, and keeps what was said and done."""
+    """A book at work: does commands, a millisecond apart, and keeps what was said and done.
+
+    After each the laws of the book hold, and its indexes are what its state gives.
+    """
 
     def __init__(
         self, *instruments: Instrument, accounts: tuple[str, ...] = (ACCOUNT,),
@@ -155,21 +167,21 @@ class Desk:
         self.instruments = instruments
         self.book = a_book(*instruments)
         self.at_ns = BEGIN_NS
-        self.commands: list[tuple[int, c.Command, Stored]] = []
+        self.commands: list[tuple[str, int, c.Command]] = []
         self.events: list[tuple[str, e.Event]] = []
         self.do(marks(self.at_ns))
         for account_id in accounts:
             for command in opening(account_id, funds):
                 self.do(command)
 
-    def do(self, command: c.Command, stored: Stored | None = None) -> Turn:
-        """Decide a command, and check the books behind it."""
+    def do(self, command: c.Command, id: str = "") -> Turn:
+        """Decide a command (*id*: of its envelope, its own by default), and check the books."""
         self.at_ns += 1_000_000
-        self.commands.append((self.at_ns, command, stored or {}))
-        turn = step(self.book, self.at_ns, command, stored or {})
-        self.book.state.offset += 1
+        self.commands.append((id or f"command-{len(self.commands)}", self.at_ns, command))
+        turn = decide(self.book, *self.commands[-1])
         self.events += [(turn.account.account_id, event) for event in turn.events]
         assert breaches(self.book.state) == []
+        assert stale_indexes(self.book) == []
         return turn
 
     @property
@@ -187,16 +199,20 @@ class Desk:
     def hash(self) -> str:
         return state_hash(self.book.to_bytes())
 
-    def folded(self) -> Book:
-        """Return the book that applying the events gives."""
-        book = a_book(*self.instruments)
-        for account_id, event in self.events:
-            accounts = book.state.accounts
-            if account_id not in accounts:
-                accounts[account_id] = Account(account_id, "", AccountState.HALTED)
-            apply.apply(book, accounts[account_id], event)
-            accounts[account_id].seq += 1
-        return book
+
+def decide(book: Book, id: str, at_ns: int, command: c.Command) -> Turn:
+    """Decide a command as the engine does, at the next offset."""
+    offset = book.state.offset
+    turn = step(book, id, at_ns, command)
+    apply.advance(book, offset)
+    if turn.events:
+        apply.emit(book, turn.account, offset, len(turn.events))
+    return turn
+
+
+def again(book: Book) -> Book:
+    """Return the book made from its own bytes, as after a restart."""
+    return Book.from_bytes(book.to_bytes(), book.used.bodies())
 
 
 def moved_by_fills(desk: Desk, account_id: str = ACCOUNT) -> None:
@@ -208,9 +224,7 @@ def moved_by_fills(desk: Desk, account_id: str = ACCOUNT) -> None:
     spent: dict[str, int] = {}
     fees: dict[str, int] = {}
     for order in orders:
-        assert order.cum_lots == sum(lots for lots, _ in order.fills.values())
-        assert order.cost == sum(lots * ticks for lots, ticks in order.fills.values())
-        units = desk.book.units.get(order.symbol)
+        units = desk.book.units.get(order.terms.symbol)
         if units is None:
             continue
         base, quote = units.instrument.base, units.instrument.quote
@@ -221,6 +235,17 @@ def moved_by_fills(desk: Desk, account_id: str = ACCOUNT) -> None:
         assert balance.venue == spent.get(asset, 0) - lots.get(asset, 0)
         assert balance.fees == fees.get(asset, 0)
     for symbol, position in one.positions.items():
-        own = [o for o in orders if o.symbol == symbol]
+        own = [o for o in orders if o.terms.symbol == symbol]
         assert position.net_lots == sum(o.sign * o.cum_lots for o in own)
         assert position.cost - position.realized == sum(o.sign * o.cost for o in own)
+
+
+def answers(turn: Turn) -> list[Reason | str]:
+    """Return what each order was told: a reason, or "routed"."""
+    told: list[Reason | str] = []
+    for event in turn.events:
+        if isinstance(event, e.OrderRouted):
+            told.append("routed")
+        elif isinstance(event, e.OrderDenied):
+            told.append(Reason(event.reason))
+    return told

@@ -222,6 +222,6 @@ _MAKERS: dict[str, Callable[[Player, Action], Any]] = {
 def shown(order: Order) -> dict[str, object]:
     """Return an order's facts without what counts events."""
     facts = msgspec.structs.asdict(order) | {"status": status_of(order)}
-    facts["fills"] = sorted(order.fills.items())
+    facts["fills"] = dict(sorted(order.fills.items()))
     del facts["version"]
     return facts

@@ -2,18 +2,16 @@
 
 import itertools
 
-import msgspec
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from oms_project.kernel.numbers import PPM, ceil_div
 from oms_project.kernel.ports import Report
-from oms_project.kernel.words import AccountState, Side
+from oms_project.kernel.words import AccountState, Side, Status
 from oms_project.tests.examples import examples
 from orders.domain import events as e
-from orders.domain.book import Account, Book, breaches, state_hash
-from orders.domain.decide import step
-from orders.domain.order import Order
+from orders.domain.book import Account, state_hash
+from orders.domain.order import Order, status_of
 from orders.tests.domain import build
 from orders.tests.domain.build import ACCOUNT, SYMBOLS, Desk, moved_by_fills
 from orders.tests.domain.script import (
@@ -24,6 +22,7 @@ from orders.tests.domain.script import (
     scripts,
     shown,
 )
+from risk.domain.limits import Limits
 from risk.domain.rules import Reason
 
 LOTS = 10
@@ -78,27 +77,69 @@ def test_any_order_of_reports_ends_the_same(
     assert list(mixed.account.open) == list(straight.account.open)
 
 
-def _moving_parts(account: Account) -> dict[str, object]:
-    parts = msgspec.to_builtins(account)
-    assert isinstance(parts, list)
-    return dict(zip(Account.__struct_fields__, parts, strict=True))
-
-
 @given(scripts)
 @examples(60)
 def test_events_tell_all_that_commands_did(script: list[Action]) -> None:
-    """Folding them gives the same accounts, orders and instruments; balances never breach."""
+    """What is projected of them is what the book says: orders, fills, positions, balances, account."""
     player = Player()
     for action in script:
         player.play(action)
-    done, folded = player.desk.book.state, player.desk.folded().state
-    for account_id, account in done.accounts.items():
-        if account.seq:
-            assert _moving_parts(folded.accounts[account_id]) == _moving_parts(account)
-    assert folded.closed == done.closed
-    assert folded.instruments == done.instruments
-    assert folded.quarantined == done.quarantined
-    assert breaches(folded) == []
+    told = Told()
+    for account_id, event in player.desk.events:
+        told.hear(account_id, event)
+    for account in player.desk.book.state.accounts.values():
+        if account.seq and not account.account_id.startswith("~"):
+            told.agrees(account, player.orders())
+
+
+class Told:
+    """What somebody knows who only hears events."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, tuple[object, ...]] = {}
+        self.fills: dict[str, int] = {}
+        self.rest: dict[tuple[str, ...], tuple[object, ...]] = {}
+
+    def hear(self, account_id: str, event: e.Event) -> None:
+        match event:
+            case e.OrderRouted():
+                self.orders[event.order_id] = (Status.NEW, 1, 0, 0, 0)
+            case e.OrderDenied():
+                self.orders[event.order_id] = (Status.REJECTED, 1, 0, 0, 0)
+            case e.OrderExternal():
+                self.orders[event.order_id] = (Status.FILLED, event.version)
+            case e._OrderEvent():
+                self.orders[event.order_id] = (
+                    event.status, event.version, event.cum_lots, event.cost, event.fee,
+                )  # fmt: skip
+            case e.PositionChanged():
+                key = (account_id, "position", event.symbol)
+                self.rest[key] = (event.net_lots, event.cost, event.realized)
+            case e.BalanceChanged():
+                key = (account_id, "balance", event.asset)
+                self.rest[key] = (event.free, event.locked, event.fees, event.venue, event.external)
+            case e.AccountChanged():
+                key = (account_id, "account")
+                self.rest[key] = (event.name, event.state, event.limits, event.version)
+        if isinstance(event, e.OrderFilled):
+            self.fills[event.order_id] = self.fills.get(event.order_id, 0) + event.lots
+
+    def agrees(self, account: Account, orders: list[Order]) -> None:
+        for order in orders:
+            assert self.orders[order.order_id] == (
+                status_of(order), order.version, order.cum_lots, order.cost, order.fee,
+            )  # fmt: skip
+            assert self.fills.get(order.order_id, 0) == order.cum_lots
+        account_id = account.account_id
+        for symbol, p in account.positions.items():
+            assert self.rest[account_id, "position", symbol] == (p.net_lots, p.cost, p.realized)
+        for asset, b in account.balances.items():
+            parts = (b.free, b.locked, b.fees, b.venue, b.external)
+            assert self.rest.get((account_id, "balance", asset), (0,) * 5) == parts
+        parts = (account.name, account.state, account.limits, account.version)
+        assert (
+            self.rest.get((account_id, "account"), ("", AccountState.HALTED, Limits(), 0)) == parts
+        )
 
 
 @given(scripts, st.integers(0, 40))
@@ -111,11 +152,10 @@ def test_replay_gives_the_same_state(script: list[Action], cut: int) -> None:
     desk = player.desk
     again = build.a_book()
     told = []
-    for number, (at_ns, command, stored) in enumerate(desk.commands):
+    for number, (id, at_ns, command) in enumerate(desk.commands):
         if number == cut:
-            again = Book.from_bytes(again.to_bytes())
-        turn = step(again, at_ns, command, stored)
-        again.state.offset += 1
+            again = build.again(again)
+        turn = build.decide(again, id, at_ns, command)
         told += [(turn.account.account_id, event) for event in turn.events]
     assert state_hash(again.to_bytes()) == desk.hash()
     assert told == desk.events
@@ -139,7 +179,7 @@ def test_whatever_happens_the_books_are_right(script: list[Action]) -> None:
 def _no_overfill_in_silence(desk: Desk) -> None:
     lots = {x.order_id: x.terms.lots for _, x in desk.events if isinstance(x, e.OrderRouted)}
     for _, event in desk.events:
-        if isinstance(event, e.OrderFilled):
+        if isinstance(event, e.OrderFilled) and event.order_id in lots:
             assert event.overfilled is (event.cum_lots > lots[event.order_id])
 
 
@@ -220,9 +260,11 @@ def test_reducing_is_never_refused_to_reduce_only(
     assume(held)
     symbol = data.draw(st.sampled_from(sorted(held)))
     sign = -1 if held[symbol] > 0 else 1
-    left = desk.account.reducible_lots(symbol, sign)
+    lane = desk.book.lane(desk.account, symbol)
+    assert lane is not None
+    left = lane.reducible_lots(sign)
     pending = sum(
-        o.leaves for o in desk.account.open.values() if o.symbol == symbol and o.sign == sign
+        o.leaves for o in desk.account.open.values() if o.terms.symbol == symbol and o.sign == sign
     )
     assert left == max(0, abs(held[symbol]) - pending)
     lots = data.draw(st.integers(1, left + 1))
@@ -256,7 +298,7 @@ def test_a_batch_sent_again_does_nothing(script: list[Action]) -> None:
         player.play(action)
     desk = player.desk
     before = {order.order_id: shown(order) for order in player.orders()}
-    for _, command, _ in [row for row in desk.commands if hasattr(row[1], "orders")]:
+    for _, _, command in [row for row in desk.commands if hasattr(row[2], "orders")]:
         turn = desk.do(command)
         assert (turn.events, turn.routes) == ([], [])
     assert {order.order_id: shown(order) for order in player.orders()} == before
@@ -271,7 +313,7 @@ def test_a_state_survives_its_bytes(lots: list[int]) -> None:
         desk.do(build.place(build.new_order(number, lots=size)))
         desk.do(build.told(build.trade(number, lots=1)))
     data = desk.book.to_bytes()
-    again = Book.from_bytes(data)
+    again = build.again(desk.book)
     assert again.to_bytes() == data
     assert again.units.keys() == desk.book.units.keys()
     assert isinstance(next(iter(again.state.closed.values()), desk.order()), Order)

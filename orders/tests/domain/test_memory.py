@@ -4,9 +4,7 @@ import pytest
 
 from oms_project.kernel.errors import BadRecordError
 from orders.domain import apply
-from orders.domain import events as e
 from orders.domain.book import Book
-from orders.tests.domain import build
 from orders.tests.domain.build import ACCOUNT, OTHER, Desk, new_order, order_id_of, place
 
 
@@ -31,8 +29,6 @@ def test_memory_keeps_the_newest_closed_orders(monkeypatch: pytest.MonkeyPatch) 
     for number in range(11, 15):
         desk.do(place(new_order(number, symbol="NO-USD")))
     assert state.accounts[ACCOUNT].client_ids["client-99"] == order_id_of(99)
-    late = desk.do(build.told(build.trade(1, lots=1)))
-    assert [type(event) for event in late.events] == [e.OrderQuarantined]
 
 
 def test_bytes_that_are_no_state() -> None:

@@ -1,33 +1,18 @@
-"""Placing, canceling and reference data, by rows: what is routed, refused, repeated or nothing."""
+"""Placing orders, by rows: what is routed, refused or repeated."""
 
 import pytest
 
-from oms_project.kernel.errors import IllegalTransitionError
-from oms_project.kernel.ports import CancelRoute, Route
-from oms_project.kernel.words import AccountState, InstrumentState, Side, Status, TimeInForce
+from oms_project.kernel.ports import Route
+from oms_project.kernel.words import AccountState, Side, Status, TimeInForce
 from orders.domain import commands as c
 from orders.domain import events as e
-from orders.domain.book import Account, breaches
-from orders.domain.decide import step
 from orders.domain.order import status_of
-from orders.domain.turn import Turn
 from orders.tests.domain import build
-from orders.tests.domain.build import ACCOUNT, OTHER, Desk, new_order, order_id_of, place
+from orders.tests.domain.build import ACCOUNT, Desk, answers, new_order, order_id_of, place
 from risk.domain.limits import Limits
 from risk.domain.rules import Reason
 
 R = Reason
-
-
-def answers(turn: Turn) -> list[Reason | str]:
-    """Return what each order was told: a reason, or "routed"."""
-    told: list[Reason | str] = []
-    for event in turn.events:
-        if isinstance(event, e.OrderRouted):
-            told.append("routed")
-        elif isinstance(event, e.OrderDenied):
-            told.append(Reason(event.reason))
-    return told
 
 
 # ------------------------------------------------------------------ one order
@@ -91,63 +76,6 @@ def test_limits_count_orders_of_the_same_batch() -> None:
     assert answers(turn) == ["routed", "routed", R.MAX_OPEN_ORDERS, R.MAX_OPEN_ORDERS]
     desk.do(build.told(build.trade(1)))
     assert answers(desk.do(place(new_order(5)))) == ["routed"]
-
-
-# ------------------------------------------------------------------ twins
-
-
-@pytest.mark.parametrize("first", ["open", "filled", "canceled", "denied"])
-def test_a_client_order_id_is_used_once(first: str) -> None:
-    """Whatever became of the first order, a refused one included."""
-    desk = Desk()
-    desk.do(place(new_order(1, lots=10**7 if first == "denied" else 10)))
-    if first in ("filled", "canceled"):
-        report = build.trade() if first == "filled" else build.canceled()
-        desk.do(build.told(report))
-    turn = desk.do(place(new_order(2, client_order_id="client-1")))
-    assert answers(turn) == [R.DUPLICATE_CLIENT_ORDER_ID]
-    again = desk.do(place(new_order(1)), None)
-    assert (again.events, again.routes) == ([], [])
-
-
-def test_another_account_may_use_it_too() -> None:
-    desk = Desk(accounts=(ACCOUNT, OTHER))
-    desk.do(place(new_order(1)))
-    turn = desk.do(place(new_order(2, client_order_id="client-1"), account_id=OTHER))
-    assert answers(turn) == ["routed"]
-
-
-def test_twice_in_a_batch_the_first_is_taken() -> None:
-    desk = Desk()
-    turn = desk.do(place(new_order(1), new_order(2, client_order_id="client-1")))
-    assert answers(turn) == ["routed", R.DUPLICATE_CLIENT_ORDER_ID]
-
-
-def test_a_refused_twin_sent_again_is_not_refused_again() -> None:
-    """Its first refusal stands; nothing is told twice."""
-    desk = Desk()
-    desk.do(place(new_order(1)))
-    desk.do(place(new_order(2, client_order_id="client-1")))
-    again = desk.do(place(new_order(2, client_order_id="client-1")))
-    assert again.events == []
-
-
-@pytest.mark.parametrize(
-    ("first_seq", "told"),
-    [(1, [R.DUPLICATE_CLIENT_ORDER_ID]), (10**6, ["routed"])],
-    ids=["past", "future"],
-)
-def test_what_memory_let_go_of_is_looked_up(first_seq: int, told: list[Reason | str]) -> None:
-    """The store may know more than this moment of a replay: what came later is no twin yet."""
-    desk = Desk()
-    turn = desk.do(place(new_order(2)), {"client-2": (order_id_of(99), first_seq)})
-    assert answers(turn) == told
-
-
-def test_the_same_order_looked_up_is_here_already() -> None:
-    desk = Desk()
-    turn = desk.do(place(new_order(2)), {"client-2": (order_id_of(2), 1)})
-    assert (turn.events, turn.routes) == ([], [])
 
 
 # ------------------------------------------------------------------ atomic batches
@@ -256,131 +184,3 @@ def test_every_state_lets_a_cancel_and_a_fill_through(state: AccountState) -> No
     desk.do(build.cancel(1))
     assert status_of(desk.order()) is Status.PENDING_CANCEL
     assert desk.account.positions["BTC-USD"].net_lots == 4
-
-
-# ------------------------------------------------------------------ cancels
-
-
-def a_full_desk() -> Desk:
-    desk = Desk(accounts=(ACCOUNT, OTHER))
-    desk.do(place(
-        new_order(1), new_order(2, side=Side.SELL), new_order(3, symbol="ETH-USD"), new_order(4),
-    ))  # fmt: skip
-    desk.do(place(new_order(5), account_id=OTHER))
-    desk.do(build.told(build.trade(4)))
-    return desk
-
-
-@pytest.mark.parametrize(
-    ("which", "numbers"),
-    [
-        ({}, [1, 2, 3]),
-        ({"symbol": "BTC-USD"}, [1, 2]),
-        ({"symbol": "BTC-USD", "side": "buy"}, [1]),
-        ({"side": "buy"}, [1, 3]),
-        ({"symbol": "SOL-USD"}, []),
-    ],
-)
-def test_cancel_all_that_fit(which: dict[str, str], numbers: list[int]) -> None:
-    """Open ones only, oldest first, the account's own."""
-    turn = a_full_desk().do(build.cancel(**which))
-    assert turn.routes == [
-        CancelRoute(order_id_of(n), ACCOUNT, "ETH-USD" if n == 3 else "BTC-USD") for n in numbers
-    ]
-
-
-def test_cancel_by_name_answers_each() -> None:
-    """Open, closed, unknown, another's, and one named twice."""
-    turn = a_full_desk().do(build.cancel(1, 4, 77, 5, 1))
-    kinds = [(type(event).__name__, event.order_id) for event in turn.events]
-    assert kinds == [
-        ("OrderCancelRequested", order_id_of(1)),
-        ("CancelRejected", order_id_of(4)),
-        ("CancelRejected", order_id_of(77)),
-        ("CancelRejected", order_id_of(5)),
-    ]
-
-
-# ------------------------------------------------------------------ reference data and money
-
-
-def test_an_adjustment_is_booked_once() -> None:
-    desk = Desk()
-    free = desk.account.balances["USD"].free
-    assert desk.do(build.credit("USD", 500, "a")).events
-    assert desk.do(build.credit("USD", 500, "a")).events == []
-    assert desk.do(build.credit("USD", -200, "b")).events
-    balance = desk.account.balances["USD"]
-    assert balance.free == free + 300
-    assert balance.external == -(free + 300)
-
-
-def test_what_changes_nothing_is_not_told() -> None:
-    desk = Desk()
-    assert desk.do(build.account()).events == []
-    assert desk.do(c.SetInstrument(build.an_instrument())).events == []
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"tick_size": "0.1"}, {"lot_size": "1"}, {"base": "XBT"}, {"quote": "EUR"},
-        {"symbol": "X-USD", "tick_size": "0"}, {"symbol": "X-USD", "lot_size": "-1"},
-        {"symbol": "X-USD", "tick_size": "0.00001", "lot_size": "0.0001"},
-        {"symbol": "X-USD", "tick_size": "abc"},
-        {"maker_fee_ppm": 2_000},  # more than a hold is worked out with
-        {"taker_fee_ppm": 1_000_001},
-    ],
-)  # fmt: skip
-def test_an_instrument_that_cannot_be(changes: dict[str, str]) -> None:
-    """Poison: nothing changes, and the next command is decided."""
-    desk = Desk()
-    before = desk.book.to_bytes()
-    with pytest.raises(IllegalTransitionError):
-        desk.do(c.SetInstrument(build.an_instrument(**{"symbol": "BTC-USD"} | changes)))
-    assert desk.book.to_bytes() == before
-    assert answers(desk.do(place(new_order(1)))) == ["routed"]
-
-
-def test_a_halted_instrument_refuses_at_once() -> None:
-    desk = Desk()
-    desk.do(c.SetInstrument(build.an_instrument(state=InstrumentState.HALTED)))
-    assert answers(desk.do(place(new_order(1)))) == [R.INSTRUMENT_NOT_TRADABLE]
-
-
-@pytest.mark.parametrize("units", [10**18 + 1, -(10**18) - 1])
-def test_money_has_a_bound(units: int) -> None:
-    desk = Desk(accounts=())
-    with pytest.raises(IllegalTransitionError):
-        desk.do(build.credit("EUR", units, "typo"))
-    assert "EUR" not in desk.account.balances
-
-
-def test_a_command_we_do_not_know_is_poison() -> None:
-    book = build.a_book()
-    with pytest.raises(IllegalTransitionError, match="no decision for str"):
-        step(book, 0, "hello", {})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        ("free", "sums to 1"),
-        ("locked", "locks"),
-        ("closed", "closed and still open"),
-    ],
-)
-def test_a_breach_is_found(spoil: str, words: str) -> None:
-    """The checks of every other test can fail."""
-    desk = Desk()
-    desk.do(place(new_order(1)))
-    account: Account = desk.account
-    balance = account.balances["USD"]
-    if spoil == "free":
-        balance.free += 1
-    elif spoil == "locked":
-        balance.locked += 1
-        balance.free -= 1
-    else:
-        account.open[order_id_of(1)].terminal = "canceled"
-    assert words in " ".join(breaches(desk.book.state))

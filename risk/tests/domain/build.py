@@ -6,9 +6,10 @@ import msgspec
 
 from marketdata.domain.instrument import Instrument, Units
 from marketdata.domain.mark import Mark
-from oms_project.kernel.words import AccountState
+from oms_project.kernel.terms import Flag, Terms
+from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce
 from risk.domain.limits import Limits
-from risk.domain.rules import Check
+from risk.domain.rules import Case, Reason, refusal
 
 NOW_NS = 1_790_000_000_000_000_000
 AGE_MAX_NS = 5_000_000_000
@@ -30,22 +31,30 @@ def a_mark(ticks: int = TICKS, age_ns: int = 0) -> Mark:
     return Mark("BTC-USD", ticks, ticks - 1, ticks + 1, NOW_NS - age_ns)
 
 
-def a_check(**changes: Any) -> Check:
-    """Return a limit order to buy 10 lots at the mark that every rule lets pass.
+def a_case(**changes: Any) -> Case:
+    """Return the case of a limit order to buy 10 lots at the mark that every rule lets pass.
 
-    *changes*: fields of Check; instrument: an Instrument, None for an unknown symbol;
-    reducible: lots that an order of this side may reduce.
+    *changes*: fields of Case and of Terms; sign; instrument: an Instrument, None for an unknown
+    symbol; reducible: lots that an order of this side may reduce; reduce_only: its flag.
     """
     values: dict[str, Any] = {
         "account_state": AccountState.ACTIVE, "free": PLENTY, "limits": Limits(), "lots": 10,
-        "reduce_only": False, "mark": a_mark(), "now_ns": NOW_NS, "open_orders": 0, "sign": 1, "ticks": TICKS,
-        "instrument": an_instrument(), "reducible": 0,
+        "mark": a_mark(), "now_ns": NOW_NS, "open_orders": 0, "sign": 1, "ticks": TICKS,
+        "instrument": an_instrument(), "reducible": 0, "reduce_only": False, "coming_units": 0,
     } | changes  # fmt: skip
-    instrument = values.pop("instrument")
-    reducible = values.pop("reducible")
-    check = Check()
-    check.units = Units(instrument) if instrument is not None else None
-    check.reducible_lots = lambda: reducible
-    for name, value in values.items():
-        setattr(check, name, value)
-    return check
+    instrument, ticks = values.pop("instrument"), values.pop("ticks")
+    terms = Terms(
+        "BTC-USD", Side.BUY if values.pop("sign") > 0 else Side.SELL,
+        OrderType.LIMIT if ticks else OrderType.MARKET, TimeInForce.GTC, values.pop("lots"), ticks,
+        Flag.REDUCE_ONLY if values.pop("reduce_only") else 0,
+    )  # fmt: skip
+    return Case(
+        terms=terms, reducible_lots=values.pop("reducible"),
+        units=Units(instrument) if instrument is not None else None, **values,
+    )  # fmt: skip
+
+
+def said(case: Case) -> Reason | None:
+    """Return why the case is refused, None if it is not."""
+    found = refusal(case)
+    return found.code if found is not None else None
