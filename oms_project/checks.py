@@ -47,7 +47,8 @@ class Checks:
         self._checks = {**required, **informational}
         self._required = frozenset(required)
         self._pool = ThreadPoolExecutor(len(self._checks), thread_name_prefix="health")
-        self._asked: dict[str, tuple[int, Future[Mapping[str, Any]]]] = {}
+        self._asked: dict[str, tuple[int, Future[tuple[int, Mapping[str, Any]]]]] = {}
+        self._told: dict[str, str] = {}
         self._lock = threading.Lock()
         self._kept: tuple[int, dict[str, Result]] | None = None
 
@@ -77,23 +78,31 @@ class Checks:
         asked_ns, future = self._asked[name]
         left_s = max(0, deadline_ns - _monotonic_ns()) / NS_PER_S
         info: Mapping[str, Any] = {}
+        wrong = ""
         try:
-            info = future.result(left_s)
-            status = OK
+            ended_ns, info = future.result(left_s)
         except FutureTimeoutError:
-            status = FAILED
-            _logger.warning("dependency_slow", dependency=name)
+            ended_ns, wrong = _monotonic_ns(), f"no answer within {CHECK_S:g} s"
         except Exception as error:  # whatever it is, the dependency does not work
-            status = FAILED
-            _logger.warning("dependency_failed", dependency=name, error=repr(error))
-        ms = (_monotonic_ns() - asked_ns) // NS_PER_MS
-        return Result(status, ms, name in self._required, info)
+            ended_ns, wrong = _monotonic_ns(), repr(error)
+        self._tell(name, wrong)
+        ms = (ended_ns - asked_ns) // NS_PER_MS
+        return Result(FAILED if wrong else OK, ms, name in self._required, info)
+
+    def _tell(self, name: str, wrong: str) -> None:
+        """Log what changed: somebody asks every second, for as long as it is away."""
+        before, self._told[name] = self._told.get(name, ""), wrong
+        if wrong and not before:
+            _logger.warning("dependency_failed", dependency=name, error=wrong)
+        elif before and not wrong:
+            _logger.warning("dependency_is_back", dependency=name)
 
 
-def _closing(check: Check) -> Mapping[str, Any]:
-    """Ask, and leave no database connection behind in the thread."""
+def _closing(check: Check) -> tuple[int, Mapping[str, Any]]:
+    """Ask, and leave no database connection behind in the thread; return when it answered, too."""
     try:
-        return check()
+        info = check()
+        return _monotonic_ns(), info
     finally:
         close_old_connections()
 

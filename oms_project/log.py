@@ -94,5 +94,8 @@ def configure(level: str, form: str) -> None:
     root.setLevel(level)
     for noisy in ("pymongo", "axes", "httpx", "asyncio"):
         logging.getLogger(noisy).setLevel("WARNING")
+    # What a client did wrong is told to the client, counted, and evidence where it is a refusal: a line
+    # for each would let anybody fill the log. Our own errors (5xx) stay.
+    logging.getLogger("django.request").setLevel("ERROR")
     # It tells every reconnect, dozens a second; that a broker is away is said by our own loops.
     logging.getLogger("kafka").setLevel("CRITICAL")

@@ -205,9 +205,9 @@ def config(
 
 
 def quiet_uvicorn() -> None:
-    """Its INFO lines name a whole target, token and all; its warnings are ours to read."""
+    """Its INFO lines name a whole target, token and all; its warnings are about what clients send."""
     for name in ("uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def raise_descriptor_limit(connections_max: int) -> int:

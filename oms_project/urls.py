@@ -9,6 +9,8 @@ from django.urls.resolvers import URLPattern, URLResolver
 from oms_project import health
 from oms_project.access import pages
 
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("health", health.health, name="health"),

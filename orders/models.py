@@ -69,7 +69,6 @@ class Order(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=("account", "client_order_id"), name="order_client_id"),
-            models.Index(fields=("account", "symbol", "order_id"), name="order_of_symbol"),
             # The few that are open, out of the millions that were. A list of statuses instead of
             # `live` costs four microseconds an order.
             models.Index(

@@ -10,9 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    connection,
+    transaction,
+)
 
-from oms_project.kernel.errors import TransportError, UnknownOutcomeError
+from oms_project.kernel.errors import TransportError, UnknownOutcomeError, UnstorableError
 from oms_project.kernel.ports import Claim, ClaimState
 
 ROWS_MAX: Final = 500
@@ -145,11 +152,15 @@ def _writing() -> Iterator[Any]:
     Raises:
         TransportError: the database cannot be reached; nothing was written.
         UnknownOutcomeError: it broke off after that.
+        UnstorableError: it cannot hold one of the values, and never will; nothing was written.
     """
     _connect()
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             yield cursor
+    except (DataError, IntegrityError, OverflowError, UnicodeError) as error:
+        _hang_up()
+        raise UnstorableError(f"claims: {error}") from error
     except (DatabaseError, InterfaceError) as error:
         _hang_up()
         raise UnknownOutcomeError("claims", str(error)) from error

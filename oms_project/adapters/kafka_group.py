@@ -106,7 +106,7 @@ class KafkaSubscription:
             client_id=f"{role}-member",
             group_id=group,
             session_timeout_ms=options.session_timeout_ms,
-            heartbeat_interval_ms=min(3_000, options.session_timeout_ms // 3),
+            heartbeat_interval_ms=min(2_000, options.session_timeout_ms // 3),
             max_poll_interval_ms=HANDLER_MS_MAX,
             partition_assignment_strategy=[CooperativeStickyAssignor],
             **static,

@@ -34,9 +34,11 @@ class KafkaOptions:
 
     For Amazon MSK: security_protocol=SASL_SSL & sasl_mechanism=SCRAM-SHA-512 with user:password in
     the URL, or sasl_mechanism=AWS_MSK_IAM (the process' AWS role and region). ssl_cafile: only for a private CA.
-    session_timeout_ms: after this long without a heartbeat a member's partitions go to others.
-    instance: makes members static ("role-instance"): one that restarts within the session time-out
-    gets its partitions back at once. Must be unique per process of a role.
+    session_timeout_ms: after this long without a heartbeat a member's partitions go to others; no
+    less than the brokers' group.min.session.timeout.ms (6,000 unless changed).
+    instance: makes members static ("role-instance"): one that was killed and restarts gets its
+    partitions back at once, instead of after the session of its dead self. Must be unique per
+    process of a role and the same after a restart: a StatefulSet's pod name is, a task's id is not.
     """
 
     security_protocol: str = "PLAINTEXT"
@@ -44,7 +46,7 @@ class KafkaOptions:
     sasl_plain_username: str = ""
     sasl_plain_password: str = ""
     ssl_cafile: str = ""
-    session_timeout_ms: int = 10_000
+    session_timeout_ms: int = 6_000
     instance: str = ""
 
     @classmethod

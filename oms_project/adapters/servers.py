@@ -273,6 +273,11 @@ class ApacheKafka(KafkaServer):
         self._home = home or find_kafka()
         self._controller_port = free_port()
 
+    @property
+    def url(self) -> str:
+        # One process a role runs here: static members, back at once when they were killed.
+        return f"kafka://{self.address}?instance=local"
+
     def _prepare(self) -> None:
         self._home.format(self.folder, HOST, self.port, self._controller_port)
 

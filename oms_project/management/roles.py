@@ -16,6 +16,9 @@ class RoleCommand(BaseCommand):
     """A long-running role of the product."""
 
     role = ""
+    # A role that was killed is to be back soon: Django's checks load every view and form of the web,
+    # half a second of CPU. `manage.py check`, tests and the deploy's other commands run them.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

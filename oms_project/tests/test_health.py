@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 from django.conf import settings
 from django.test import Client
 
@@ -101,6 +102,23 @@ def test_a_dependency_that_hangs(monkeypatch: Any) -> None:
     assert len(asked) == 1
     release.set()
     eventually(lambda: found.results()["log"].status == "ok")
+
+
+def test_what_is_away_is_told_once(monkeypatch: Any) -> None:
+    """And that it is back: not every second between."""
+    monkeypatch.setattr(checks, "KEPT_NS", -1)
+    away = True
+
+    def flaky() -> Mapping[str, Any]:
+        return broken() if away else {}
+
+    found = Checks({"log": flaky}, {})
+    with structlog.testing.capture_logs() as lines:
+        for away in (True, True, True, False, False, True):  # noqa: B007 - read by flaky
+            found.results()
+    assert [line["event"] for line in lines] == [
+        "dependency_failed", "dependency_is_back", "dependency_failed",
+    ]  # fmt: skip
 
 
 def test_whoever_asks_is_told_what_is_known(monkeypatch: Any) -> None:

@@ -17,8 +17,9 @@ from orders.domain import events as e
 
 SEQ_MAX: Final = 2**63 - 1
 CHUNKS_MAX: Final = 400
+BYTES_MAX: Final = 4 * 1024 * 1024
 EVENTS_MAX: Final = 20_000
-"""Chunks read, and events decoded, for one page; what is behind them is behind its cursor."""
+"""Chunks and bytes read, and events decoded, for one page; what is behind is behind its cursor."""
 CHUNKS_FIRST: Final = 4
 CHUNKS_AT_ONCE: Final = 64
 STEPS_MAX: Final = 1_000_000
@@ -71,7 +72,7 @@ def fills_of_account(
     There may be fewer than *limit* and more behind: so many chunks are looked at, and no further.
     """
     found: list[FillRow] = []
-    chunks = events = 0
+    chunks = events = size = 0
     wanted = CHUNKS_FIRST
     while True:
         some = store.chunks_before(account_id, before, wanted)
@@ -89,7 +90,8 @@ def fills_of_account(
                 return FillPage(found[:limit], found[limit - 1].seq)
             before = chunk.first_seq
             chunks += 1
-            if chunks >= CHUNKS_MAX or events >= EVENTS_MAX:
+            size += len(chunk.body)
+            if chunks >= CHUNKS_MAX or size >= BYTES_MAX or events >= EVENTS_MAX:
                 return FillPage(found, before)
         if len(some) < wanted:
             return FillPage(found)

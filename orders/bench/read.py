@@ -167,12 +167,14 @@ def _measured(running: Product, filled: Filled, token: str, orders: int, took_s:
     slowest = ("", 0.0)
     rss_mb = running.rss_mb()["web"]
     for name, paths in filled.reads().items():
+        before_us = running.cpu_us()["web"]
         took, bad, cursor = _asked(running.port, paths, token)
         if cursor:
             later, more_bad, _ = _asked(running.port, [_with(paths[0], cursor)], token)
             took, bad = took + later, bad + more_bad
         found = percentiles(took)
-        notes[f"{name}:"] = f"p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms"
+        cpu_ms = round((running.cpu_us()["web"] - before_us) / 1000 / len(took), 1)
+        notes[f"{name}:"] = f"p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms, CPU {cpu_ms} ms"
         slowest = max(slowest, (name, found["p99_ms"]), key=lambda one: one[1])
         latencies += took
         wrong += [f"{name}: {text}" for text in bad[:1]]

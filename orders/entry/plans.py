@@ -100,7 +100,7 @@ def plan_order(
         return refused
     submission = gateway.place(
         parsed.account_id, parsed.wanted, endpoint="orders", key=key,
-        canonical=parsed.canonical(), actor=principal.username, trace=_trace(headers),
+        canonical=parsed.canonical(), actor=principal.actor, trace=_trace(headers),
     )  # fmt: skip
     client_order_id = parsed.wanted[0][0]
 
@@ -133,7 +133,7 @@ def plan_batch(
         return refused
     submission = gateway.place(
         parsed.account_id, parsed.wanted, endpoint="batch", key=key,
-        canonical=parsed.canonical(), actor=principal.username, trace=_trace(headers),
+        canonical=parsed.canonical(), actor=principal.actor, trace=_trace(headers),
         atomic=parsed.atomic,
     )  # fmt: skip
     wanted = parsed.wanted
@@ -171,7 +171,7 @@ def plan_cancel(
         return refused
     submission = gateway.cancel(
         account_id, (order_id,), endpoint="cancel", key=key, canonical=order_id.encode(),
-        actor=principal.username, trace=_trace(headers),
+        actor=principal.actor, trace=_trace(headers),
     )  # fmt: skip
     answer = _encode(CancelAck(Status.PENDING_CANCEL, order_id))
 
@@ -217,7 +217,7 @@ def plan_cancel_all(
         return refused
     submission = gateway.cancel(
         wanted.account_id, (), symbol=wanted.symbol, side=wanted.side, endpoint="cancel_all",
-        key=key, canonical=_encode(wanted), actor=principal.username, trace=_trace(headers),
+        key=key, canonical=_encode(wanted), actor=principal.actor, trace=_trace(headers),
     )  # fmt: skip
     answer = _encode(CancelAck(Status.PENDING_CANCEL, account_id=wanted.account_id))
     return Plan(submission, lambda _: answer, 0)

@@ -202,7 +202,7 @@ class Migration(migrations.Migration):
                 ('actor', models.IntegerField()),
             ],
             options={
-                'indexes': [models.Index(fields=['account', 'client_order_id'], name='order_client_id'), models.Index(fields=['account', 'symbol', 'order_id'], name='order_of_symbol'), models.Index(condition=models.Q(('live', 1)), fields=['account', 'order_id'], name='order_open')],
+                'indexes': [models.Index(fields=['account', 'client_order_id'], name='order_client_id'), models.Index(condition=models.Q(('live', 1)), fields=['account', 'order_id'], name='order_open')],
             },
         ),
         migrations.RunPython(sort_as_bytes, migrations.RunPython.noop),

@@ -67,7 +67,7 @@ def test_an_order_is_written_and_acknowledged(door: Door) -> None:
     assert uuid.UUID(order.order_id).version == 7
     assert (command.account_id, command.atomic) == (MINE, False)
     assert (envelope.actor, envelope.trace, envelope.at_ns) == (
-        "ann",
+        ANN.actor,
         "00-abc",
         door.clock.now_ns(),
     )

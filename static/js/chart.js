@@ -4,14 +4,18 @@
  * Prices stay scaled BigInts; they become plain numbers only as pixels.
  */
 
-import { add, divDown, fromScaled, toScaled } from "./decimal.js";
+import { add, divDown, fromScaled, sign, toScaled } from "./decimal.js";
 import { $, $$ } from "./dom.js";
-import { number, placesFor } from "./format.js";
+import { SIDE, number, placesFor } from "./format.js";
 
 const RIGHT_PX = 84;
 const BOTTOM_PX = 24;
 const POINTS_MAX = 6_000;
 const STEP_MS = 250;
+const DRAW_MS = 450; // a line that moves twice a second is alive; more is only warmth
+const TAG_PX = 18;
+const EDGE_TAGS_MAX = 3;
+const SPAN_PPM = 1_000n; // the smallest height: a tenth of a percent, or noise would look like a crash
 const TOGETHER_MS = 5_000; // a buy and a sell further apart say nothing of the mid
 
 export class Chart {
@@ -35,13 +39,13 @@ export class Chart {
     const kept = memory.get("span");
     if (kept) this.choose($(`[data-span="${kept}"]`));
     store.on("ticker", () => this.tick());
-    store.on(["fills", "orders"], () => this.draw());
+    store.on(["fills", "orders", "positions"], () => this.draw());
   }
 
   readColours() {
     const style = getComputedStyle(document.documentElement);
     const read = (name) => style.getPropertyValue(`--${name}`).trim();
-    return Object.fromEntries(["line", "muted", "text", "up", "down", "accent", "panel", "raised", "on-accent"].map((name) => [name, read(name)]));
+    return Object.fromEntries(["line", "muted", "text", "up", "down", "accent", "panel", "soft", "on-accent"].map((name) => [name, read(name)]));
   }
 
   /** Begin with the trades the server knows: between the last buy and the last sell is the mid. */
@@ -70,7 +74,7 @@ export class Chart {
     if (last && when - last.at < STEP_MS) last.value = value;
     else this.points.push({ at: when, value });
     if (this.points.length > POINTS_MAX) this.points.splice(0, this.points.length - POINTS_MAX);
-    this.draw();
+    if (performance.now() - (this.drawnAt ?? 0) >= DRAW_MS) this.draw();
   }
 
   choose(button) {
@@ -106,7 +110,9 @@ export class Chart {
       if (value < low) low = value;
       if (value > high) high = value;
     }
-    const pad = (high - low) / 6n + 2n;
+    const least = (high * SPAN_PPM) / 1_000_000n;
+    const lack = high - low < least ? (least - (high - low)) / 2n : 0n;
+    const pad = (high - low) / 6n + 2n + lack;
     low -= pad;
     high += pad;
     const room = { width: this.size.width - RIGHT_PX, height: this.size.height - BOTTOM_PX };
@@ -117,35 +123,55 @@ export class Chart {
 
   draw() {
     if (!this.size?.width || this.points.length < 2) return;
-    $("#chart-empty").hidden = true;
+    if (!$("#chart-empty").hidden) $("#chart-empty").hidden = true;
+    this.drawnAt = performance.now();
     const frame = this.frame();
+    frame.taken = []; // the heights on the axis that have a tag already
     this.pen.clearRect(0, 0, this.size.width, this.size.height);
     this.pen.font = "11px Inter, sans-serif";
     this.pen.textBaseline = "middle";
-    this.grid(frame);
+    this.rules(frame);
     this.area(frame);
+    this.tag(frame, this.points.at(-1).value, this.colours.accent, this.colours["on-accent"]);
+    this.ownPosition(frame);
     this.ownOrders(frame);
     this.ownFills(frame);
-    this.tag(frame, this.points.at(-1).value, this.colours.accent, this.colours["on-accent"]);
     this.cross(frame);
+    this.labels(frame);
   }
 
-  grid({ low, high, start, end, room, x, y }) {
-    const { pen } = this;
-    pen.strokeStyle = this.colours.line;
-    pen.fillStyle = this.colours.muted;
-    pen.lineWidth = 1;
+  /** Lines at round prices and times; labels() writes what they are where nothing else stands. */
+  rules({ low, high, start, end, room, x, y }) {
+    this.pen.strokeStyle = this.colours.line;
+    this.pen.lineWidth = 1;
+    this.prices = [];
+    this.times = [];
     const step = niceStep((high - low) / BigInt(Math.max(3, Math.floor(room.height / 64))));
     for (let value = (low / step + 1n) * step; value < high; value += step) {
       this.rule(0, y(value), room.width, y(value));
-      pen.fillText(number(fromScaled(value, this.places), this.places), room.width + 8, y(value));
+      this.prices.push(value);
     }
-    const seconds = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600].find((s) => ((end - start) / 1000 / s) * 90 < room.width) ?? 7200;
+    const steps = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+    const seconds = steps.find((s) => ((end - start) / 1000 / s) * 90 < room.width) ?? 7200;
     for (let at = Math.ceil(start / 1000 / seconds) * seconds * 1000; at < end; at += seconds * 1000) {
       this.rule(x(at), 0, x(at), room.height);
-      const text = new Date(at).toISOString().slice(11, seconds < 60 ? 19 : 16);
+      this.times.push([at, seconds < 60 ? 19 : 16]);
+    }
+  }
+
+  labels({ room, x, y, taken }) {
+    const { pen } = this;
+    pen.fillStyle = this.colours.muted;
+    for (const value of this.prices) {
+      const top = y(value);
+      const free = top > TAG_PX / 2 && taken.every((one) => Math.abs(one - top) > TAG_PX - 2);
+      if (free) pen.fillText(number(fromScaled(value, this.places), this.places), room.width + 8, top);
+    }
+    for (const [at, length] of this.times) {
+      const text = new Date(at).toISOString().slice(11, length);
       const left = x(at) - pen.measureText(text).width / 2;
-      if (left > 0 && left < room.width - 40) pen.fillText(text, left, room.height + BOTTOM_PX / 2);
+      const covered = this.crossed && Math.abs(this.crossed - x(at)) < 60;
+      if (left > 0 && left < room.width - 40 && !covered) pen.fillText(text, left, room.height + BOTTOM_PX / 2);
     }
   }
 
@@ -174,27 +200,61 @@ export class Chart {
     pen.stroke(line);
   }
 
-  /** A dashed line across and the price in a box on the axis. */
-  tag({ room, y }, value, colour, ink) {
+  /** A dashed line across, words at its left end and the price in a box on the axis, clear of other boxes. */
+  tag({ room, y, taken }, value, colour, ink, words = "") {
     const { pen } = this;
     pen.strokeStyle = colour;
     pen.lineWidth = 1;
     pen.setLineDash([2, 4]);
     this.rule(0, y(value), room.width, y(value));
     pen.setLineDash([]);
+    let top = Math.min(Math.max(y(value), TAG_PX / 2), room.height - TAG_PX / 2);
+    while (taken.some((one) => Math.abs(one - top) < TAG_PX)) top += top > room.height - 2 * TAG_PX ? -TAG_PX / 2 : TAG_PX / 2;
+    taken.push(top);
     pen.fillStyle = colour;
-    pen.fillRect(room.width + 2, y(value) - 9, RIGHT_PX - 4, 18);
+    pen.fillRect(room.width + 2, top - TAG_PX / 2, RIGHT_PX - 4, TAG_PX);
     pen.fillStyle = ink;
-    pen.fillText(number(fromScaled(value, this.places), this.places), room.width + 8, y(value) + 0.5);
+    pen.fillText(number(fromScaled(value, this.places), this.places), room.width + 8, top + 0.5);
+    if (words) this.words(words, y(value), colour);
   }
 
+  words(text, top, colour) {
+    const { pen } = this;
+    const width = pen.measureText(text).width;
+    pen.fillStyle = this.colours.panel;
+    pen.fillRect(8, top - 8, width + 8, 16);
+    pen.fillStyle = colour;
+    pen.fillText(text, 12, top);
+  }
+
+  /** Own orders as lines; one off the scale stands at the edge it lies behind. */
   ownOrders(frame) {
-    for (const order of this.store.orders.values()) {
-      if (order.symbol !== this.store.symbol || !order.price) continue;
-      const value = toScaled(order.price, this.places);
-      if (value <= frame.low || value >= frame.high) continue;
-      this.tag(frame, value, order.side === "buy" ? this.colours.up : this.colours.down, this.colours["on-accent"]);
+    const edges = { high: 0, low: 0 };
+    for (const { symbol, price, side, remaining_quantity: left } of this.store.orders.values()) {
+      if (symbol !== this.store.symbol || !price) continue;
+      const value = toScaled(price, this.places);
+      const colour = side === "buy" ? this.colours.up : this.colours.down;
+      const words = `${SIDE[side]} ${number(left)}`;
+      const edge = value >= frame.high ? "high" : value <= frame.low ? "low" : "";
+      if (!edge) {
+        this.tag(frame, value, colour, this.colours["on-accent"], words);
+      } else if (edges[edge] < EDGE_TAGS_MAX) {
+        const row = 14 + 18 * edges[edge];
+        this.words(`${edge === "high" ? "↑" : "↓"} ${words} @ ${number(price, this.places)}`, edge === "high" ? row : frame.room.height - row, colour);
+        edges[edge] += 1;
+      }
     }
+  }
+
+  /** What is held, at the price it was bought or sold for on average. */
+  ownPosition(frame) {
+    const position = this.store.positions.get(this.store.symbol);
+    const way = position?.average_price ? sign(position.quantity) : 0;
+    if (!way) return;
+    const value = toScaled(divDown(position.average_price, "1", this.places), this.places);
+    if (value <= frame.low || value >= frame.high) return;
+    const words = `${way > 0 ? "Long" : "Short"} ${number(position.quantity.replace("-", ""))}`;
+    this.tag(frame, value, this.colours.muted, this.colours.panel, words);
   }
 
   ownFills({ start, end, x, y, low, high }) {
@@ -214,15 +274,23 @@ export class Chart {
     }
   }
 
+  /** Where the pointer is: the price on the axis, the time below. */
   cross(frame) {
-    const { room, low, high } = frame;
+    const { room, low, high, start, end } = frame;
+    this.crossed = null;
     if (!this.pointer || this.pointer.x > room.width || this.pointer.y > room.height) return;
-    this.pen.strokeStyle = this.colours.muted;
-    this.pen.setLineDash([3, 3]);
+    const { pen } = this;
+    this.crossed = this.pointer.x;
+    pen.strokeStyle = this.colours.muted;
+    pen.setLineDash([3, 3]);
     this.rule(this.pointer.x, 0, this.pointer.x, room.height);
-    this.pen.setLineDash([]);
+    pen.setLineDash([]);
     const share = BigInt(Math.round((1 - this.pointer.y / room.height) * 10_000));
-    this.tag(frame, low + ((high - low) * share) / 10_000n, this.colours.raised, this.colours.text);
+    this.tag({ ...frame, taken: [] }, low + ((high - low) * share) / 10_000n, this.colours.soft, this.colours.panel);
+    const at = start + (this.pointer.x / (room.width - 8)) * (end - start);
+    const text = new Date(at).toISOString().slice(11, 19);
+    pen.fillStyle = this.colours.soft;
+    pen.fillText(text, Math.min(Math.max(this.pointer.x - 24, 0), room.width - 50), room.height + BOTTOM_PX / 2);
   }
 }
 

@@ -193,7 +193,7 @@ export class Columns {
       (position) => this.store.mayTrade && sign(position.quantity) !== 0,
     );
     return [
-      symbol, num(this.size((one) => one.quantity), { signed: true, toned: true }),
+      symbol, num(this.size((one) => one.quantity), { signed: true }),
       num(this.average()),
       num(this.price((one) => (sign(one.quantity) ? one.mark_price : null))),
       num((one) => cents(one.mark_price ? mul(one.mark_price, one.quantity) : null)),

@@ -1,6 +1,6 @@
 /** The public trades, newest first, and the ticker in the top bar and the symbol list. */
 
-import { cmp, sub } from "./decimal.js";
+import { cmp, roundDown, sub } from "./decimal.js";
 import { $, $$, arrange, h, setText } from "./dom.js";
 import { clock, number, placesFor, setNumber, setTone } from "./format.js";
 
@@ -56,7 +56,7 @@ export class TickerBar {
     for (const [id, value] of [["last", ticker.last], ["high", ticker.high_24h], ["low", ticker.low_24h]]) {
       setNumber($(`#${id}`), value, this.places.price);
     }
-    setNumber($("#volume"), ticker.volume_24h, 0);
+    setNumber($("#volume"), ticker.volume_24h && roundDown(ticker.volume_24h, 2), 2);
     this.change($("#change"), ticker);
     setText($("#spread-mid"), ticker.mark ? number(ticker.mark, this.places.price) : "–");
     if (ticker.last) document.title = `${number(ticker.last, this.places.price)} ${this.store.symbol} · Crypto OMS`;

@@ -7,7 +7,7 @@
 
 import { Problem, newKey, post } from "./api.js";
 import { ask } from "./ask.js";
-import { cmp, roundDown, roundUp } from "./decimal.js";
+import { cmp, floorTo, roundDown, roundUp } from "./decimal.js";
 import { $, $$, setText } from "./dom.js";
 import { SIDE, number, percent, placesFor, setNumber } from "./format.js";
 import { explain } from "./reasons.js";
@@ -36,8 +36,10 @@ export class Ticket {
     for (const button of $$("[data-share]", this.form)) {
       button.addEventListener("click", () => this.share(button.dataset.share));
     }
-    for (const button of $$("[data-quote-price]", this.form)) {
-      button.addEventListener("click", () => this.quoted(button.dataset.quotePrice));
+    this.chips = $$("[data-quote-price]", this.form);
+    for (const chip of this.chips) {
+      chip.addEventListener("pointerdown", () => (this.aimed = chip.price));
+      chip.addEventListener("click", (event) => this.quoted(event.detail ? this.aimed : chip.price));
     }
     this.restore();
     store.on(["ticker", "book", "balances", "account", "positions"], () => this.show());
@@ -47,7 +49,7 @@ export class Ticket {
   // ---------------------------------------------------------------- the draft
   draft() {
     const fields = new FormData(this.form);
-    const clean = (name) => String(fields.get(name) ?? "").replace(/[\s\u2009\u202f]/g, "");
+    const clean = (name) => ungrouped(String(fields.get(name) ?? "").replace(/[\s\u2009\u202f]/g, ""));
     return {
       side: fields.get("side"),
       type: fields.get("type"),
@@ -117,8 +119,8 @@ export class Ticket {
     if (this.form) this.fill({ side });
   }
 
-  quoted(name) {
-    const price = this.quote()[name];
+  /** The price that stood on the chip when it was pressed. */
+  quoted(price) {
     if (!price) return;
     this.form.elements.price.value = price;
     this.edited(this.form.elements.price);
@@ -184,8 +186,22 @@ export class Ticket {
     setText($("#available-asset"), means.asset);
     const totals = estimate(instrument, draft, this.quote(), this.book);
     setText($("#market-price"), totals?.price && draft.type === "market" ? `about ${number(roundDown(totals.price, this.places.price), this.places.price)}` : means.touch ? `from ${number(means.touch, this.places.price)}` : "no price yet");
+    this.showChips();
     this.showTotals(draft, totals);
     this.showButton(draft);
+  }
+
+  showChips() {
+    const quote = this.quote();
+    for (const chip of this.chips) {
+      const { quotePrice: name } = chip.dataset;
+      const words = { bid: "Bid", mark: "Mid", ask: "Ask" }[name];
+      chip.price = quote[name] && floorTo(quote[name], this.store.instrument.tick_size);
+      const text = chip.price ? number(chip.price, this.places.price) : words;
+      setText(chip, name === "mark" ? words : text);
+      const label = chip.price ? `${words} ${text}` : `${words}: no price yet`;
+      if (chip.getAttribute("aria-label") !== label) chip.setAttribute("aria-label", label);
+    }
   }
 
   showTotals(draft, totals) {
@@ -348,4 +364,9 @@ export class Ticket {
 
 function groupedInput(text) {
   return /^(0|[1-9]\d*)(\.\d+)?$/.test(text) ? number(text, text.split(".")[1]?.length ?? 0) : text;
+}
+
+/** "64,000.50" as it is pasted from elsewhere. Without the point a comma could be anything: it stays. */
+function ungrouped(text) {
+  return /^\d{1,3}(,\d{3})+\.\d+$/.test(text) ? text.replaceAll(",", "") : text;
 }

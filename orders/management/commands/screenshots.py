@@ -115,13 +115,13 @@ def _trade(page: "Page") -> None:
         page.click(f".sides .{side}")
         page.fill("#quantity", quantity)
         page.press("#quantity", "Enter")
-        page.wait_for_selector(f".toast:has-text('{quantity} of {quantity}')")
+        page.wait_for_selector(f"#receipt:has-text('{quantity} of {quantity}')")
     for row, quantity in ((4, "1.25"), (8, "2.5")):
         page.locator("#book-bids tr").nth(row).click()
         page.click(".sides .buy")
         page.fill("#quantity", quantity)
         page.press("#quantity", "Enter")
-        page.wait_for_selector(f".toast:has-text('Order open'):has-text('{quantity} BTC-USD')")
+        page.wait_for_selector(f"#receipt:has-text('Open'):has-text('{quantity} BTC')")
     page.wait_for_timeout(SETTLE_MS)
 
 

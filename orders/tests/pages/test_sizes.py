@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from orders.tests.pages.acts import draft, number, place
 from orders.tests.pages.conftest import PHONE, Turn, Watched
 from orders.tests.pages.test_one_press import flat
+from orders.tests.pages.test_steady import wait_ticks
 
 pytestmark = pytest.mark.browser
 
@@ -147,3 +148,28 @@ def test_no_number_breaks_across_lines(watched: Watched) -> None:
             }"""
         )
         assert broken == [], width
+
+
+def test_a_price_chip_puts_in_what_stood_on_it(watched: Watched) -> None:
+    page = watched.trade()
+    draft(page, side="buy", kind="limit", quantity="0.01")
+    chip = page.locator("[data-quote-price=bid]")
+    expect(chip).to_have_accessible_name(re.compile(r"Bid \d"))
+    chip.hover()
+    page.evaluate(
+        """() => document.addEventListener("pointerdown", ({ target }) => (window.pressed = target.textContent),
+             { capture: true, once: true })"""
+    )
+    page.mouse.down()
+    wait_ticks(page, 2)
+    page.mouse.up()
+    assert number(page.input_value("#price")) == number(page.evaluate("window.pressed"))
+
+
+def test_a_pasted_price_may_be_grouped(watched: Watched) -> None:
+    """A comma alone could be the decimal point of other countries: that is asked about."""
+    page = watched.trade()
+    place(page, side="buy", kind="limit", quantity="0.0651", price="50,000.50")
+    expect(page.locator("#receipt")).to_contain_text("@ 50\u202f000.50")
+    place(page, side="buy", kind="limit", quantity="0.0652", price="50,000")
+    expect(page.locator("#price-error")).to_have_text("Use a point for decimals, no commas.")
