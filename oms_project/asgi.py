@@ -19,6 +19,7 @@ from marketdata.ws.routing import websocket_urlpatterns as market_sockets  # noq
 from oms_project.lifespan import Lifespan, Part, running  # noqa: E402
 from oms_project.probes import HEART  # noqa: E402
 from oms_project.rest.door import limits  # noqa: E402
+from oms_project.rest.fair import fairly  # noqa: E402
 from oms_project.rest.sockets import SEATS, guarded, unknown  # noqa: E402
 from oms_project.threads import releasing  # noqa: E402
 from orders import wiring  # noqa: E402
@@ -62,7 +63,7 @@ if not settings.ENV.redis_url:
 
 application = ProtocolTypeRouter(
     {
-        "http": limits(lean.app(django_app)),
+        "http": limits(lean.app(fairly(django_app))),
         "websocket": guarded(sockets),
         "lifespan": Lifespan(PARTS),
     }

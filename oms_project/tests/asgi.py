@@ -22,12 +22,13 @@ async def ask(
     headers: Sequence[tuple[bytes, bytes]] = ((b"host", b"localhost"),),
     pieces: Sequence[bytes] = (b"",),
     stall: bool = False,
+    client: tuple[str, int] = ("127.0.0.1", 1),
 ) -> Answer:
     """Send one request; *stall*: say there is more of the body, and never send it."""
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
         "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": query,
-        "root_path": "", "headers": list(headers), "client": ("127.0.0.1", 1),
+        "root_path": "", "headers": list(headers), "client": client,
         "server": ("127.0.0.1", 80), "state": {},
     }  # fmt: skip
     left = list(pieces)

@@ -1,0 +1,80 @@
+"""Everything but order entry takes turns: so many requests at once in Django, and few of one caller.
+
+Django gives each request a thread; without a bound a flood of lists or pages would be a flood of
+threads, connections and memory, and whoever sends most would be served most. Who waits too long is
+told to come again (503), nothing done. Order entry has its own room (orders/adapters/in_flight.py).
+
+The body is read before the turn: a caller who is slow to send it takes nobody's.
+"""
+
+from typing import Final
+
+from oms_project.access import principal
+from oms_project.access.errors import AccessError
+from oms_project.adapters.clock import SystemClock
+from oms_project.problem import Problem
+from oms_project.rest.door import App, Message, Receive, Scope, Send, answer
+from oms_project.rest.strict_json import headers_of
+from oms_project.rest.turns import NoTurnError, Turns
+
+AT_ONCE: Final = 32
+AT_ONCE_OF_ONE: Final = 6
+"""As many as a browser opens connections."""
+WAITING_OF_ONE_MAX: Final = 64
+WAIT_S_MAX: Final = 5.0
+BUSY: Final = Problem("overloaded", "Too many requests wait.", headers={"Retry-After": "1"})
+
+
+def fairly(app: App) -> App:
+    """Return *app* behind the turns."""
+    turns = Turns(
+        SystemClock(), slots=AT_ONCE, per_key=AT_ONCE_OF_ONE, waiting_max=WAITING_OF_ONE_MAX
+    )
+
+    async def admitted(scope: Scope, receive: Receive, send: Send) -> None:
+        told = await _whole(receive)
+        if told[-1]["type"] == "http.disconnect":
+            return
+
+        async def again() -> Message:
+            return told.pop(0) if told else await receive()
+
+        begun = False
+        try:
+            async with turns.turn(caller_of(scope), WAIT_S_MAX):
+                begun = True
+                await app(scope, again, send)
+        except NoTurnError:
+            if begun:
+                raise
+            await answer(scope, send, BUSY)
+
+    return admitted
+
+
+async def _whole(receive: Receive) -> list[Message]:
+    """Return all messages of the body; the door in front bounds their bytes and their time."""
+    told = [await receive()]
+    while told[-1].get("more_body", False):
+        told.append(await receive())
+    return told
+
+
+def caller_of(scope: Scope) -> str:
+    """Return whose turn it is: a user's, if we know without asking anybody, else an address'."""
+    headers = headers_of(scope["headers"])
+    found = None
+    try:
+        authorization = headers.get(b"authorization")
+        if authorization is not None:
+            token = principal.bearer_of(authorization.decode("latin-1"))
+            found = principal.cached_bearer(token)
+        elif b"cookie" in headers:
+            cookies = principal.cookies_of(headers[b"cookie"].decode("latin-1"))
+            found = principal.cached_session(principal.session_key_of(cookies))
+    except AccessError:
+        pass  # no credential: it is refused behind this, as whoever it comes from
+    if found is not None:
+        return f"user {found.user_id}"
+    client = scope.get("client")
+    return f"address {client[0] if client else ''}"
