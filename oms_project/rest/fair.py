@@ -11,15 +11,16 @@ from typing import Final
 
 from oms_project.access import principal
 from oms_project.access.errors import AccessError
-from oms_project.adapters.clock import SystemClock
+from oms_project.adapters.clock import NS_PER_MS, SystemClock
 from oms_project.problem import Problem
 from oms_project.rest.door import App, Message, Receive, Scope, Send, answer
 from oms_project.rest.strict_json import headers_of
 from oms_project.rest.turns import NoTurnError, Turns
 
 AT_ONCE: Final = 32
-AT_ONCE_OF_ONE: Final = 6
-"""As many as a browser opens connections."""
+AT_ONCE_OF_ONE: Final = 4
+REST_OVER_NS: Final = 50 * NS_PER_MS
+"""Who asks for what takes longer than that rests as long: it costs the others' orders, too."""
 WAITING_OF_ONE_MAX: Final = 64
 WAIT_S_MAX: Final = 5.0
 BUSY: Final = Problem("overloaded", "Too many requests wait.", headers={"Retry-After": "1"})
@@ -28,8 +29,9 @@ BUSY: Final = Problem("overloaded", "Too many requests wait.", headers={"Retry-A
 def fairly(app: App) -> App:
     """Return *app* behind the turns."""
     turns = Turns(
-        SystemClock(), slots=AT_ONCE, per_key=AT_ONCE_OF_ONE, waiting_max=WAITING_OF_ONE_MAX
-    )
+        SystemClock(), slots=AT_ONCE, per_key=AT_ONCE_OF_ONE, waiting_max=WAITING_OF_ONE_MAX,
+        rest_over_ns=REST_OVER_NS,
+    )  # fmt: skip
 
     async def admitted(scope: Scope, receive: Receive, send: Send) -> None:
         told = await _whole(receive)
