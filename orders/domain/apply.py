@@ -12,7 +12,7 @@ from marketdata.domain.mark import Mark
 from oms_project.kernel.numbers import PPM, ceil_div
 from oms_project.kernel.ports import Report, ReportKind
 from oms_project.kernel.terms import Terms
-from oms_project.kernel.words import AccountState, Side
+from oms_project.kernel.words import AccountState, Side, Status
 from orders.domain import events as e
 from orders.domain.book import CLOSED_KEPT, EVICTED_AT_ONCE, Account, Book
 from orders.domain.lanes import Lane
@@ -22,6 +22,7 @@ from risk.domain.limits import Limits
 from risk.domain.rules import Reason
 
 _BUY: Final = Side.BUY
+FILLED: Final = Status.FILLED
 
 # ------------------------------------------------------------------ orders begin
 
@@ -101,10 +102,10 @@ def acknowledge(order: Order, report: Report) -> e.OrderAccepted:
     )  # fmt: skip
 
 
-def fits(lane: Lane, order: Order, report: Report) -> bool:
-    """Tell whether every sum that a trade would make is one that can be kept (SUM_MAX)."""
+def fits(lane: Lane | None, order: Order, report: Report) -> bool:
+    """Tell whether a trade can be: of a listed symbol, with sums that can all be kept (SUM_MAX)."""
     lots, ticks = report.lots, report.ticks
-    if lots <= 0 or ticks <= 0 or report.execution <= 0:
+    if lane is None or lots <= 0 or ticks <= 0 or report.execution <= 0:
         return False
     base_units = lots * lane.lot_units
     quote_units = lots * ticks * lane.tick_lot_units
@@ -171,12 +172,15 @@ def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.
             paying.free += order.hold
             order.hold = 0
             del lane.account.open[order.order_id]
-            keep_closed(book, order)
+            closed = book.state.closed
+            closed[order.order_id] = order
+            if len(closed) >= CLOSED_KEPT + EVICTED_AT_ONCE:
+                let_go(book)
     # Only an order that is not open any more can have a late fill.
     late = not was_open and order.late_fill
     return e.OrderFilled(
-        order.order_id, status_of(order), version, cum_lots, cost, fee, lane.symbol,
-        order.terms.side, venue, execution, lots, ticks, report.maker, fill_fee, late,
+        order.order_id, FILLED if cum_lots >= wanted else status_of(order), version, cum_lots, cost,
+        fee, lane.symbol, order.terms.side, venue, execution, lots, ticks, report.maker, fill_fee, late,
         cum_lots > wanted,
     )  # fmt: skip
 
@@ -364,12 +368,17 @@ def _close(book: Book, account: Account, order: Order) -> None:
 
 
 def keep_closed(book: Book, order: Order) -> None:
-    """Keep a closed order for late reports; let go of the oldest, whose ids stay used for ever."""
+    """Keep a closed order for late reports."""
+    closed = book.state.closed
+    closed[order.order_id] = order
+    if len(closed) >= CLOSED_KEPT + EVICTED_AT_ONCE:
+        let_go(book)
+
+
+def let_go(book: Book) -> None:
+    """Let go of the oldest closed orders; their ids, and how much of them was told, stay for ever."""
     state = book.state
     closed = state.closed
-    closed[order.order_id] = order
-    if len(closed) < CLOSED_KEPT + EVICTED_AT_ONCE:
-        return
     accounts = state.accounts
     add, hash_of = book.used.add, book.hash_of
     for gone in list(islice(closed.values(), EVICTED_AT_ONCE)):

@@ -7,7 +7,7 @@ Follow a fill: `report` here finds the order and its row (law.py); apply.py move
 the event off.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from marketdata.domain.mark import SetMarks
@@ -231,15 +231,20 @@ def _to_cancel(account: Account, command: CancelOrders) -> list[str]:
 
 
 def report(turn: Turn, command: VenueReports) -> None:
-    """Apply each report by the law."""
-    book, account, venue = turn.book, turn.account, command.venue
-    state = book.state
-    if command.epoch < state.epoch:
-        apply.absorb(book, len(command.reports))  # a fenced owner's venue: its word is void
-        return
-    open_orders, closed = account.open, state.closed
-    symbol, lane = "", None
-    for one in command.reports:
+    """Apply each report by the law; a fenced owner's venue is not listened to."""
+    if command.epoch < turn.book.state.epoch:
+        apply.absorb(turn.book, len(command.reports))
+    else:
+        _by_law(turn, command.venue, command.reports)
+
+
+def _by_law(turn: Turn, venue: str, reports: Sequence[Report]) -> None:
+    book, account = turn.book, turn.account
+    open_orders, closed = account.open, book.state.closed
+    kind_of, row_of, fits = law.kind_of, law.row, apply.fits
+    tell = turn.events.append
+    symbol, lane, traded = "", None, None
+    for one in reports:
         order = open_orders.get(one.order_id) or closed.get(one.order_id)
         if order is None or order.account_id != account.account_id:
             _unknown(turn, venue, one)
@@ -247,35 +252,42 @@ def report(turn: Turn, command: VenueReports) -> None:
         if order.terms.symbol != symbol:
             symbol = order.terms.symbol
             lane = book.lane(account, symbol)
-        _known(turn, venue, lane, order, one)
-
-
-def _known(turn: Turn, venue: str, lane: Lane | None, order: Order, one: Report) -> None:
-    kind = law.kind_of(order, one)
-    if kind is TRADE and (lane is None or not apply.fits(lane, order, one)):
-        kind = Kind.TRADE_IMPOSSIBLE
-    row = law.row(order, kind)
-    outcome = row.outcome
-    if outcome is APPLY:
-        if kind is TRADE:
-            assert lane is not None
-            _fill(turn, venue, lane, order, one)
+        kind = kind_of(order, one)
+        if kind is TRADE and not fits(lane, order, one):
+            kind = Kind.TRADE_IMPOSSIBLE
+        row = row_of(order, kind)
+        if row.outcome is not APPLY:
+            _not_applied(turn, order, one, kind, row)
         elif kind is ACK:
-            turn.events.append(apply.acknowledge(order, one))
-        elif kind is Kind.CANCEL_REFUSED:
-            turn.tell(apply.answer_cancel(order, one.reason, one.execution))
+            tell(apply.acknowledge(order, one))
+        elif kind is TRADE and lane is not None:
+            event = apply.fill(book, lane, order, one, venue)
+            tell(event)
+            if lane is not traded:
+                traded = lane
+                turn.traded(lane)
+            if order.asked or event.late or event.overfilled or order.end_execution:
+                _not_plain(turn, order, overfilled=event.overfilled)
         else:
-            _end(turn, lane, order, one)
-    elif outcome is Outcome.ABSORB:
+            _answered(turn, lane, order, one, kind)
+
+
+def _not_applied(turn: Turn, order: Order, one: Report, kind: Kind, row: law.Row) -> None:
+    """Count what is known already, set aside what contradicts."""
+    if row.outcome is Outcome.ABSORB:
         apply.saw(order, one.execution)
         apply.absorb(turn.book)
-    else:
-        turn.tell(apply.quarantine(turn.book, one, row.code))
-        if kind is Kind.TRADE_OTHER:
-            _reduce_only(turn, row.code)
+        return
+    turn.tell(apply.quarantine(turn.book, one, row.code))
+    if kind is Kind.TRADE_OTHER:
+        _reduce_only(turn, row.code)
 
 
-def _end(turn: Turn, lane: Lane | None, order: Order, one: Report) -> None:
+def _answered(turn: Turn, lane: Lane | None, order: Order, one: Report, kind: Kind) -> None:
+    """The venue says no to a cancel, or ends the order."""
+    if kind is Kind.CANCEL_REFUSED:
+        turn.tell(apply.answer_cancel(order, one.reason, one.execution))
+        return
     turn.tell(apply.end(turn.book, lane, order, one))
     if lane is not None:
         turn.paid(lane, order.sign)
@@ -283,15 +295,13 @@ def _end(turn: Turn, lane: Lane | None, order: Order, one: Report) -> None:
         _reduce_only(turn, "rejected_after_trade")
 
 
-def _fill(turn: Turn, venue: str, lane: Lane, order: Order, one: Report) -> None:
-    event = apply.fill(turn.book, lane, order, one, venue)
-    turn.events.append(event)
-    turn.traded(lane)
+def _not_plain(turn: Turn, order: Order, *, overfilled: bool) -> None:
+    """Do what follows a fill of an order with an open request, or of one that should have none left."""
     if order.asked and order.closed and law.completed(order).outcome is APPLY:
         turn.tell(apply.answer_cancel(order, "too_late"))
-    if event.overfilled:
+    if overfilled:
         _reduce_only(turn, "overfill")
-    elif (event.late or order.end_execution) and order.contradicted:
+    elif order.contradicted:
         _reduce_only(turn, "rejected_after_trade")
 
 
@@ -324,7 +334,8 @@ def _unknown(turn: Turn, venue: str, one: Report) -> None:
         turn.tell(apply.quarantine(book, one, "impossible_trade"))
         return
     turn.tell(event)
-    _fill(turn, venue, lane, order, one)
+    turn.tell(apply.fill(book, lane, order, one, venue))
+    turn.traded(lane)
 
 
 def _reduce_only(turn: Turn, reason: str) -> None:
