@@ -5,7 +5,7 @@ from importlib import import_module
 from django.apps import AppConfig
 from django.conf import settings
 
-from oms_project.adapters import crash
+from oms_project.adapters import clock, crash
 
 
 class FrameConfig(AppConfig):
@@ -14,6 +14,7 @@ class FrameConfig(AppConfig):
     verbose_name = "Crypto OMS"
 
     def ready(self) -> None:
-        """Load Celery's tasks; arm the crash point of OMS_CRASH, if a test asks for one."""
+        """Load Celery's tasks; arm the crash point and the clock's jump that a test asks for."""
         crash.arm(settings.ENV.crash)
+        clock.jump(settings.ENV.clock_jump)
         import_module("oms_project.celery")

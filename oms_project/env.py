@@ -82,6 +82,9 @@ VARS: Mapping[str, Var] = {
     "OMS_LOG_LEVEL": Var("INFO", str, "DEBUG, INFO, WARNING, ERROR"),
     "OMS_LOG_FORMAT": Var("console", str, "console | json"),
     "OMS_CRASH": Var("", str, "name:nth, kills the process at a named crash point; tests only"),
+    "OMS_CLOCK_JUMP": Var(
+        "", str, "seconds@after: the product's clock jumps so long after a start; tests only"
+    ),
     "OMS_WEB_PORT": Var("8000", int, "port of the pages and the API"),
     "OMS_INNER_PORT": Var(
         "0", int, "port of a role's /livez, /readyz, /health and /metrics; 0: none"
@@ -124,6 +127,7 @@ class Env:
     log_level: str
     log_format: str
     crash: str
+    clock_jump: str
     web_port: int
     inner_port: int
     inner_host: str

@@ -15,6 +15,24 @@ class SystemClock:
     monotonic_ns = staticmethod(time.monotonic_ns)
 
 
+def jump(spec: str) -> None:
+    """Let this process' wall clock jump as *spec* says: "seconds@after", both in seconds; "" never.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not spec:
+        return
+    by, _, after = spec.partition("@")
+    by_ns = int(by) * NS_PER_S
+    at_ns = time.monotonic_ns() + int(after or "0") * NS_PER_S
+
+    def now_ns() -> int:
+        return time.time_ns() + (by_ns if time.monotonic_ns() >= at_ns else 0)
+
+    SystemClock.now_ns = staticmethod(now_ns)
+
+
 def utc(ns: int) -> datetime:
     """Return a time of the wall clock as Django's database fields take it."""
     return datetime.fromtimestamp(ns / NS_PER_S, UTC)

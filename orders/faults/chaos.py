@@ -24,6 +24,10 @@ from orders.faults.truth import POISON
 WEIGHTS: Final = {"engine": 35, "projector": 25, "web": 30, "marketdata": 10}
 CALM_MS: Final = (150, 1_500)
 DOWN_MS: Final = (2_000, 6_000)
+JUMPS_S: Final = (-3_600, 3_600)
+JUMPING: Final = ("engine", "web", "marketdata", "engine")
+JUMP_AFTER_S: Final = 3
+JUMPED_S: Final = 3
 NAMED_S: Final = 15.0
 CRASH_S: Final = 60.0
 DEPENDENCY: Final = {"kafka": "log", "valkey": "redis", "secantusdb": "store"}
@@ -56,6 +60,8 @@ class Plan(msgspec.Struct, kw_only=True):
     store_restarts: int = 0
     redis_kills: int = 0
     redis_flushes: int = 0
+    clock_jumps: int = 0
+    restores: int = 0
     points: list[tuple[Point, int]] = []
 
 
@@ -69,6 +75,8 @@ class Chaos:
         self.points: dict[str, str] = {}
         self.outages: list[Outage] = []
         self.flushes = 0
+        self.jumps = 0
+        self.restores = 0
         self.poisons: Counter[str] = Counter()
         self._stage = stage
         self._journal = journal
@@ -83,6 +91,8 @@ class Chaos:
             NotWellError: it is not.
         """
         deeds = self._deeds(plan)
+        if plan.restores:
+            self._stage.back_up()
         for number, (name, deed) in enumerate(deeds, 1):
             self._stage.wait(self._between(CALM_MS))
             tell(f"{number}/{len(deeds)} {name}")
@@ -106,6 +116,15 @@ class Chaos:
             deed = (f"kill {server}", lambda server=server: self._outage(server))
             others += [deed] * times
         others += [("flush valkey", self._flush)] * plan.redis_flushes
+        others += [("restore the store", self._restore)] * plan.restores
+        for number in range(plan.clock_jumps):
+            role, by_s = JUMPING[number % len(JUMPING)], JUMPS_S[number % len(JUMPS_S)]
+            jump = f"{by_s}@{JUMP_AFTER_S}"
+            deed = (
+                f"clock of {role} {by_s:+} s",
+                lambda role=role, jump=jump: self._jump(role, jump),
+            )
+            others.append(deed)
         for deed in others:
             deeds.insert(self._dice.randrange(len(deeds) + 1), deed)
         for point, nth in plan.points:
@@ -166,6 +185,25 @@ class Chaos:
             return False
         self.poisons[topic] += 1
         return True
+
+    def _jump(self, role: str, jump: str) -> None:
+        """Let a role work while its clock jumps; then kill it and start it with the right time."""
+        stage = self._stage
+        stage.kill(role)
+        stage.revive(role, jump=jump)
+        stage.wait_until_well(self._account_ids)
+        stage.wait(JUMP_AFTER_S + JUMPED_S)
+        stage.wait_until_well(self._account_ids)
+        stage.kill(role)
+        self.jumps += 1
+        stage.revive(role)
+
+    def _restore(self) -> None:
+        """Put back the store as it was some deeds ago; the log has all that came since."""
+        self._stage.restore()
+        self.restores += 1
+        self._stage.wait_until_well(self._account_ids)
+        self._stage.back_up()
 
     def _flush(self) -> None:
         self._stage.flush_valkey()

@@ -69,13 +69,24 @@ class Silence(msgspec.Struct, tag=True, frozen=True):
     ms: int
 
 
+class Seen(msgspec.Struct, tag=True, frozen=True):
+    """An order as the product showed it in the middle of the run."""
+
+    account_id: str
+    order_id: str
+    status: str
+    rejected_by: str
+    reason: str
+    filled: str
+
+
 class Fault(msgspec.Struct, tag=True, frozen=True):
     """Something was broken on purpose."""
 
     what: str
 
 
-Entry = Request | Try | Answer | Silence | Fault
+Entry = Request | Try | Answer | Silence | Seen | Fault
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Entry).decode
@@ -154,6 +165,6 @@ def stories(entries: Iterable[Entry]) -> list[Story]:
                 story = found[entry.number]
                 story.silences += 1
                 story.silent_ms = max(story.silent_ms, entry.ms)
-            case Fault():
+            case Seen() | Fault():
                 pass
     return list(found.values())

@@ -8,6 +8,8 @@ Words of the verdict:
   history that the order table does not allow, an order that never came to its end.
 - gaps: an account's events with a hole or an overlap in their seqs.
 - books: positions, fills and balances that do not add up.
+- changed: a fate that was taken back: an order shown as decided that is stored otherwise in the end, a
+  command that was decided twice, and not alike.
 - unresolved: a request without a definite answer to the end. Nothing is proved of it.
 """
 
@@ -19,7 +21,7 @@ import msgspec
 
 from oms_project.kernel.words import CLOSED, OPEN, Status
 from orders.domain import events as e
-from orders.faults.journal import PLACES, REFUSED, Kind, Story
+from orders.faults.journal import PLACES, REFUSED, Kind, Seen, Story
 from orders.faults.truth import Stretch, Truth, signed_lots
 
 WRONG_MAX: Final = 40
@@ -57,6 +59,7 @@ class Verdict(msgspec.Struct):
     illegal: int = 0
     gaps: int = 0
     books: int = 0
+    changed: int = 0
     unresolved: int = 0
     hash: str = ""
     statuses: dict[str, int] = {}
@@ -66,7 +69,7 @@ class Verdict(msgspec.Struct):
     def right(self) -> bool:
         counts = (
             self.lost, self.doubled, self.differing, self.illegal, self.gaps, self.books,
-            self.unresolved,
+            self.changed, self.unresolved,
         )  # fmt: skip
         return not any(counts) and self.hash == "equal" and not self.wrong
 
@@ -78,8 +81,13 @@ class Verdict(msgspec.Struct):
                 self.wrong.append(f"{what}: {text}")
 
 
-def judge(stories: Sequence[Story], truth: Truth, *, poisoned: int = 0) -> Verdict:
-    """Return the verdict on a run. *poisoned*: unreadable records that were put into the log."""
+def judge(
+    stories: Sequence[Story], truth: Truth, *, seen: Sequence[Seen] = (), poisoned: int = 0
+) -> Verdict:
+    """Return the verdict on a run.
+
+    seen: orders as they were shown meanwhile; poisoned: unreadable records that were put into the log.
+    """
     verdict = Verdict(hash=truth.hash)
     _figures(verdict, stories, truth)
     verdict.add("unresolved", _unresolved(stories))
@@ -94,6 +102,8 @@ def judge(stories: Sequence[Story], truth: Truth, *, poisoned: int = 0) -> Verdi
         verdict.add("gaps", _gaps(account_id, truth.streams[account_id]))
         verdict.add("books", _fills_add_up(account_id, truth))
         verdict.add("books", iter(truth.books[account_id]))
+    verdict.add("changed", _changed(seen, truth))
+    verdict.add("changed", iter(truth.retold))
     verdict.add("illegal", _poison(truth, poisoned))
     verdict.add("illegal", iter(truth.undecided))
     if truth.hash != "equal":
@@ -221,6 +231,24 @@ def _strangers(stories: Sequence[Story], truth: Truth) -> Iterator[str]:
         for row in rows:
             if (account_id, row.client_order_id) not in sent:
                 yield f"{row.order_id} ({row.client_order_id}) is stored; it was refused or not sent"
+
+
+def _changed(seen: Sequence[Seen], truth: Truth) -> Iterator[str]:
+    """What was shown as decided is so in the end; what was let in by risk is not refused by it.
+
+    A fill that comes late may still change an order that was canceled; it says so.
+    """
+    stored = {row.order_id: row for rows in truth.orders.values() for row in rows}
+    for one in seen:
+        row = stored.get(one.order_id)
+        if row is None:
+            yield f"{one.order_id} was shown {one.status}; it is not stored"
+        elif one.status in CLOSED and not row.late_fill:
+            now = (str(row.status), row.rejected_by, row.reason)
+            if now != (one.status, one.rejected_by, one.reason):
+                yield f"{one.order_id} was shown {one.status} ({one.reason}); it is {now}"
+        elif one.status in OPEN - {Status.NEW} and row.rejected_by == "oms":
+            yield f"{one.order_id} was shown {one.status}; it is refused: {row.reason}"
 
 
 # ------------------------------------------------------------------ states, events, books

@@ -22,6 +22,7 @@ from orders.faults.journal import (
     Journal,
     Kind,
     Request,
+    Seen,
     Silence,
     Try,
     is_definite,
@@ -35,6 +36,7 @@ AGAIN_AFTER_NS: Final = 200 * NS_PER_MS
 PAUSE_MS_MAX: Final = 40
 RACERS: Final = 3
 RECENT_MAX: Final = 200
+SHOWN_MAX: Final = 2_000
 
 _now_ns = SystemClock.monotonic_ns
 
@@ -43,6 +45,14 @@ class _Ack(msgspec.Struct):
     order_id: str
 
 
+class _Shown(msgspec.Struct):
+    status: str
+    filled_quantity: str
+    rejected_by: str | None = None
+    reason: str | None = None
+
+
+_read_shown = msgspec.json.Decoder(_Shown).decode
 _read_ack = msgspec.json.Decoder(_Ack).decode
 
 
@@ -58,6 +68,7 @@ class Load:
         self._unknown: deque[tuple[int, Request]] = deque()
         self._taken: deque[Request] = deque(maxlen=RECENT_MAX)
         self._orders: deque[tuple[str, str]] = deque(maxlen=RECENT_MAX)
+        self._shown: deque[tuple[str, str]] = deque(maxlen=SHOWN_MAX)
         self._over = asyncio.Event()
         self._free: list[client.Connection] = []
 
@@ -116,6 +127,8 @@ class Load:
             await self._race(self._bodies.single())
         elif draw < 79 and self._taken:
             await self._first(self._bodies.reuse(self._dice.choice(self._taken)))
+        elif draw < 84 and self._shown:
+            await self._look(*self._dice.choice(self._shown))
         elif draw < 91 and self._orders:
             account_id, order_id = self._orders.popleft()
             await self._first(self._bodies.cancel(account_id, order_id))
@@ -139,7 +152,7 @@ class Load:
         self._journal.write(Try(request.number))
         begun_ns = _now_ns()
         try:
-            answer = await self._exchange(request)
+            answer = await self._send_request(request)
         except (OSError, TimeoutError, ConnectionError) as error:
             took_ms = (_now_ns() - begun_ns) // NS_PER_MS
             self._journal.write(Silence(request.number, repr(error)[:120], took_ms))
@@ -166,12 +179,34 @@ class Load:
             self._taken.append(request)
         if request.kind is Kind.SINGLE:
             self._orders.append((request.account_id, _read_ack(body).order_id))
+            self._shown.append(self._orders[-1])
 
-    async def _exchange(self, request: Request) -> client.Answer:
-        connection = self._free.pop() if self._free else await client.connect(self._port)
-        raw = client.request(
-            "POST", request.path, request.body.encode(), token=self._token, key=request.key
+    async def _look(self, account_id: str, order_id: str) -> None:
+        """Read an order and note what is shown of it: that must never be taken back."""
+        raw = client.request("GET", f"/api/orders/{order_id}", b"", token=self._token)
+        try:
+            answer = await self._exchange(raw)
+        except (OSError, TimeoutError, ConnectionError):
+            await asyncio.sleep(CONNECT_PAUSE_S)
+            return
+        if answer.status == 200:
+            shown = _read_shown(answer.body)
+            self._journal.write(
+                Seen(
+                    account_id, order_id, shown.status, shown.rejected_by or "",
+                    shown.reason or "", shown.filled_quantity,
+                )
+            )  # fmt: skip
+
+    async def _send_request(self, request: Request) -> client.Answer:
+        return await self._exchange(
+            client.request(
+                "POST", request.path, request.body.encode(), token=self._token, key=request.key
+            )
         )
+
+    async def _exchange(self, raw: bytes) -> client.Answer:
+        connection = self._free.pop() if self._free else await client.connect(self._port)
         try:
             async with asyncio.timeout(ANSWER_S):
                 answer = await connection.send(raw)

@@ -22,6 +22,7 @@ GUARANTEES: Final[tuple[tuple[str, str], ...]] = (
     ("Illegal", "illegal"),
     ("Gaps in streams", "gaps"),
     ("Books that do not add up", "books"),
+    ("Decisions taken back", "changed"),
     ("Never answered", "unresolved"),
 )
 
@@ -63,6 +64,8 @@ FAULTS: Final = (
     Fault("The same key again", lambda result: result.retried),
     Fault("Bad input", lambda result: result.bad_inputs),
     Fault("Poison records in the log", lambda result: result.poison),
+    Fault("The clock jumps by an hour", lambda result: result.jumps),
+    Fault("The store is restored from a backup", lambda result: result.restores),
 )
 
 
@@ -137,12 +140,18 @@ def _kills(result: Result) -> int:
     return result.kills + sum(how != "not passed" for how in result.points.values())
 
 
+def _sum(results: Sequence[Result], field: str) -> str:
+    """Return the sum of a figure; of runs that did not measure it there is none."""
+    values = [getattr(one, field) for one in results]
+    return "not measured" if None in values else str(sum(values))
+
+
 def _matrix(results: Sequence[Result]) -> list[str]:
     head = ("Fault", "Times", *(name for name, _ in GUARANTEES), "Replays that differ")
     rows = []
     for fault in FAULTS:
         hit = [result for result in results if fault.times(result)]
-        violations = [sum(getattr(one, field) for one in hit) for _, field in GUARANTEES]
+        violations = [_sum(hit, field) for _, field in GUARANTEES]
         differ = sum(one.hash != "equal" for one in hit)
         times = sum(fault.times(one) for one in hit)
         if hit:

@@ -12,13 +12,14 @@ ANSWER_MS_MAX: Final = 10_000
 SHOWN_MAX: Final = 12
 LINE: Final = (
     "kills", "acked", "unknown", "retried", "lost", "doubled", "illegal", "gaps", "books",
-    "differing", "unresolved", "hash", "seed",
+    "differing", "changed", "unresolved", "hash", "seed",
 )  # fmt: skip
 
 
 class Result(msgspec.Struct, kw_only=True):
     """One run. The names of the judge's figures are explained in orders/faults/judge.py.
 
+    changed: fates taken back (None: of a run that did not look); looks: orders read meanwhile.
     killed: SIGKILLs by role; deaths: of roles nobody killed; slowest_ms: of all answers;
     recovery_*_ms: from a fault until a new command was decided, stored and shown.
     """
@@ -32,6 +33,8 @@ class Result(msgspec.Struct, kw_only=True):
     points: dict[str, str] = {}
     outages: list[Outage] = []
     redis_flushes: int = 0
+    jumps: int = 0
+    restores: int = 0
     poison: int = 0
     requests: int = 0
     answers: dict[str, int] = {}
@@ -51,6 +54,8 @@ class Result(msgspec.Struct, kw_only=True):
     illegal: int = 0
     gaps: int = 0
     books: int = 0
+    changed: int | None = None
+    looks: int = 0
     unresolved: int = 0
     hash: str = ""
     slowest_ms: int = 0

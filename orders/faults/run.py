@@ -133,11 +133,13 @@ def _judged(
     path: Path, account_ids: Sequence[str], stage: Stage, chaos: Chaos, tell: Tell
 ) -> Result:
     tell("reading the store and replaying the log")
-    stories = oracle.stories(oracle.read(path))
+    entries = oracle.read(path)
+    stories = oracle.stories(entries)
+    seen = [entry for entry in entries if isinstance(entry, oracle.Seen)]
     held = truth.gather(wiring.store(), wiring.log(), account_ids)
     poisoned = sum(chaos.poisons.values()) * wiring.log().partitions
     tell("judging")
-    verdict = judge(stories, held, poisoned=poisoned)
+    verdict = judge(stories, held, seen=seen, poisoned=poisoned)
     answers = [answer for story in stories for answer in story.answers]
     slowest_ms = max((answer.ms for answer in answers), default=0)
     slowest_ms = max(slowest_ms, *(story.silent_ms for story in stories), 0)
@@ -147,8 +149,8 @@ def _judged(
     return Result(
         backend=stage.backend, seed=0, right=verdict.right and not wrong,
         kills=sum(chaos.kills.values()), killed=dict(chaos.kills), points=chaos.points,
-        outages=chaos.outages, redis_flushes=chaos.flushes, poison=poisoned,
-        requests=sum(story.tries for story in stories),
+        outages=chaos.outages, redis_flushes=chaos.flushes, jumps=chaos.jumps, restores=chaos.restores, poison=poisoned,
+        requests=sum(story.tries for story in stories), looks=len(seen),
         answers=dict(sorted(Counter(str(answer.status) for answer in answers).items())),
         commands=held.commands, slowest_ms=slowest_ms, recoveries=len(stage.recoveries_ms),
         recovery_p50_ms=recoveries[len(recoveries) // 2], recovery_max_ms=recoveries[-1],

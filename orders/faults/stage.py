@@ -4,8 +4,10 @@ It watches its roles as `manage.py up` does: one that dies is started again, lat
 dies at once. A death nobody asked for is counted.
 """
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -67,6 +69,8 @@ class Stage:
         self._started_ns: dict[str, int] = {}
         self._sentinels = 0
         self._expected: set[str] = set()
+        self._store = Path(settings.DATABASES["store"]["NAME"])
+        self._backup = self._store.with_suffix(".backup")
 
     @property
     def port(self) -> int:
@@ -74,21 +78,21 @@ class Stage:
 
     # -------------------------------------------------------------- roles
 
-    def start(self, *roles: str, crash: str = "") -> None:
-        """Start roles; *crash*: the crash point they shall die at."""
+    def start(self, *roles: str, crash: str = "", jump: str = "") -> None:
+        """Start roles; *crash*: the crash point they shall die at; *jump*: of their clock."""
         for role in roles or tuple(self.product.commands):
             self._started_ns[role] = _clock.monotonic_ns()
-            self.product.start(role, OMS_CRASH=crash)
+            self.product.start(role, OMS_CRASH=crash, OMS_CLOCK_JUMP=jump)
 
     def kill(self, role: str) -> None:
         """SIGKILL; `watch` does not start it again before `start` did."""
         self._expected.add(role)
         self.product.kill(role)
 
-    def revive(self, role: str) -> None:
+    def revive(self, role: str, *, jump: str = "") -> None:
         """Start what was killed."""
         self._expected.discard(role)
-        self.start(role)
+        self.start(role, jump=jump)
 
     def end(self, role: str) -> None:
         """SIGTERM, and wait until it has left."""
@@ -219,6 +223,23 @@ class Stage:
 
     # -------------------------------------------------------------- the log and the servers
 
+    def back_up(self) -> None:
+        """Copy the embedded store while the product runs, as an operator does."""
+        _copy(self._store, self._backup)
+
+    def restore(self) -> None:
+        """Kill all that runs, put the copy in the place of the store, start all (operations.md).
+
+        Into the same file: this process and its threads have it open too.
+        """
+        for role in self.product.processes:
+            self._expected.add(role)
+            if not self.is_dead(role):
+                self.product.kill(role)
+        _copy(self._backup, self._store)
+        for role in self.product.commands:
+            self.revive(role)
+
     def poison(self, topic: Topic, value: bytes) -> None:
         """Append bytes that nobody can read to every partition of a topic."""
         log = wiring.log()
@@ -245,3 +266,8 @@ class Stage:
 
     def log_folder(self) -> Path:
         return settings.ENV.data_dir / "logs"
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
+        read.backup(written)

@@ -1,13 +1,14 @@
 """What the product holds in the end, read from its store and its logs. Judged elsewhere."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from oms_project.adapters.dead_letters import DeadLetter
 from oms_project.kernel import wire
+from oms_project.kernel.errors import BadRecordError
 from oms_project.kernel.ports import FillRow, Log, OrderQuery, OrderRow, OrderStore
 from oms_project.kernel.words import Topic
 from orders import replay
@@ -35,7 +36,8 @@ class Truth(msgspec.Struct, kw_only=True):
 
     hash: of a replay of the whole log against the newest snapshots, "equal" or what is not;
     undecided: what is behind the snapshots or not stored; poison_found: our poison among the dead
-    letters, as "topic/partition/offset"; set_aside: what is there besides.
+    letters, as "topic/partition/offset"; set_aside: what is there besides. retold: commands that
+    were decided otherwise when they were decided again, in words.
     """
 
     orders: dict[str, list[OrderRow]]
@@ -46,6 +48,7 @@ class Truth(msgspec.Struct, kw_only=True):
     undecided: list[str]
     poison_found: set[str]
     set_aside: list[str]
+    retold: list[str] = []
     commands: int = 0
 
 
@@ -69,6 +72,7 @@ def gather(store: OrderStore, log: Log, account_ids: Sequence[str]) -> Truth:
         undecided=_undecided(store, log),
         poison_found=poison_found,
         set_aside=set_aside,
+        retold=list(_retold(log)),
         commands=outcome.commands,
     )
 
@@ -129,6 +133,28 @@ def _undecided(store: OrderStore, log: Log) -> list[str]:
         if end != progress.next_offset:
             found.append(f"partition {partition}: {end} events, {progress.next_offset} stored")
     return found
+
+
+def _retold(log: Log) -> Iterator[str]:
+    """Yield the commands whose events stand in the log twice and are not the same.
+
+    An engine that dies behind an append tells them again: whatever happened in between, a restored
+    store, another clock, it must come to the same decision. Its epoch may differ.
+    """
+    for partition in range(log.partitions):
+        told: dict[int, events.EventBatch] = {}
+        offset = log.first_offset(Topic.EVENTS, partition)
+        while records := log.read(Topic.EVENTS, partition, offset, PAGE):
+            offset = records[-1].offset + 1
+            for record in records:
+                try:
+                    envelope = wire.open_envelope(record.value, events.SCHEMA)
+                    batch = wire.read_body(events.decoder, envelope)
+                except BadRecordError:
+                    continue  # poison of ours
+                first = told.setdefault(batch.offset, batch)
+                if msgspec.structs.replace(batch, epoch=first.epoch) != first:
+                    yield f"command {partition}/{batch.offset} was decided twice, and not alike"
 
 
 def _dead_letters(log: Log) -> tuple[set[str], list[str]]:

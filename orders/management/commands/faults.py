@@ -30,6 +30,7 @@ class Command(BaseCommand):
         "the live state. Exits with 1 unless all of that is so.\n\n"
         "  manage.py faults --kills 20\n"
         "  manage.py faults --kills 20 --services --broker-restarts 2\n"
+        "  manage.py faults --kills 5 --clock-jumps 4 --restores 2\n"
         "  manage.py faults --points                      # every named crash point\n"
         "  manage.py faults --point engine.after_events:3\n"
         "  manage.py faults --render                      # docs/guarantees.md from kept runs"
@@ -46,6 +47,10 @@ class Command(BaseCommand):
         parser.add_argument("--store-restarts", type=int, default=0, help="the same to SecantusDB")
         parser.add_argument("--redis-kills", type=int, default=0, help="the same to Valkey")
         parser.add_argument("--redis-flushes", type=int, default=0, help="FLUSHALL")
+        parser.add_argument("--clock-jumps", type=int, default=0, help="a role's clock, by an hour")
+        parser.add_argument(
+            "--restores", type=int, default=0, help="put an older store back (embedded)"
+        )
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--clients", type=int, default=8)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -117,6 +122,8 @@ class Command(BaseCommand):
         servers = ("broker_restarts", "store_restarts", "redis_kills", "redis_flushes")
         if backend == points.EMBEDDED and any(options[name] for name in servers):
             raise CommandError("There are servers to break only with --services.")
+        if backend == points.SERVICES and options["restores"]:
+            raise CommandError("The store of --services is restored by its own server.")
         dice = seeded(options["seed"])
         wanted = []
         if options["points"]:
@@ -130,7 +137,8 @@ class Command(BaseCommand):
         kills = options["kills"]
         if kills is None:
             kills = 0 if wanted else KILLS
-        return Plan(kills=kills, points=wanted, **{name: options[name] for name in servers})
+        others = (*servers, "clock_jumps", "restores")
+        return Plan(kills=kills, points=wanted, **{name: options[name] for name in others})
 
 
 def _end_in_order() -> None:
