@@ -347,6 +347,7 @@ class Projector:
     def _write(self, partition: int, fold: Fold, next_offset: int, last_command: int) -> None:
         crash("projector.before_apply")
         self._reference.apply(list(fold.accounts.values()), list(fold.instruments.values()))
+        crash("projector.after_reference")
         self._store.apply(fold.changes(partition, next_offset, last_command))
         crash("projector.after_apply")
         self._last_command[partition] = last_command

@@ -35,6 +35,7 @@ POINTS: Final[dict[str, str]] = {
     "engine.before_snapshot": "a snapshot is made; it is not kept",
     "engine.after_snapshot": "the snapshot is kept",
     "projector.before_apply": "events are folded; nothing is stored",
+    "projector.after_reference": "accounts and instruments are in force; orders are not stored",
     "projector.after_apply": "rows and progress are stored; the group does not know",
     "store.before_commit": "rows are written; the transaction is open",
     "store.after_commit": "rows and progress are committed",

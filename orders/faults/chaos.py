@@ -17,7 +17,7 @@ from oms_project.adapters.servers import LocalServer
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.words import Topic
 from orders.faults.journal import Fault, Journal
-from orders.faults.points import POISONED, Point
+from orders.faults.points import LEAVING, POISONED, Point
 from orders.faults.stage import Stage
 from orders.faults.truth import POISON
 
@@ -161,6 +161,9 @@ class Chaos:
         stage.end(role)
         stage.expect_death(role)
         stage.start(role, crash=f"{point.name}:{nth}")
+        if point.name in LEAVING:
+            stage.wait_until_well(self._account_ids)
+            stage.tell_to_leave(role)
         poisoned = point.name != POISONED
 
         def died() -> bool:

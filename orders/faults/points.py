@@ -16,6 +16,13 @@ SELDOM: Final = frozenset({"engine.before_snapshot", "engine.after_snapshot", "l
 POISONED: Final = "loop.after_dead_letter"
 """Passed only while there is poison in the topic."""
 
+LEAVING: Final = frozenset({"engine.before_lose"})
+"""Passed only by a role that was told to leave."""
+TAKING: Final = frozenset(
+    {"engine.before_open_epoch", "engine.after_epoch", "engine.after_replay", "engine.after_resume"}
+)
+"""Passed once for each partition that is taken."""
+
 
 class Point(msgspec.Struct, frozen=True):
     """A crash point of one role."""
@@ -27,9 +34,9 @@ class Point(msgspec.Struct, frozen=True):
     @property
     def nth_max(self) -> int:
         """Return the latest passage that is worth waiting for."""
-        if self.name == POISONED:
+        if self.name == POISONED or self.name in LEAVING:
             return 1
-        return 2 if self.name in SELDOM else NTH_MAX
+        return 2 if self.name in SELDOM | TAKING else NTH_MAX
 
 
 ONLY_EMBEDDED: Final = (EMBEDDED,)
@@ -65,6 +72,7 @@ PLAN: Final = (
     Point("projector", "loop.after_dead_letter"),
     Point("projector", "loop.after_commit"),
     Point("projector", "projector.before_apply"),
+    Point("projector", "projector.after_reference"),
     Point("projector", "projector.after_apply"),
     Point("projector", "store.before_commit"),
     Point("projector", "store.after_commit"),

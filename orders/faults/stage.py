@@ -101,6 +101,10 @@ class Stage:
         process.terminate()
         process.wait(up.STOP_S)
 
+    def tell_to_leave(self, role: str) -> None:
+        """SIGTERM; it may not come to its end."""
+        self.product.processes[role].terminate()
+
     def expect_death(self, role: str) -> None:
         """Let `watch` leave the role alone: it is about to die at a crash point."""
         self._expected.add(role)
