@@ -4,7 +4,8 @@ Django gives each request a thread; without a bound a flood of lists or pages wo
 threads, connections and memory, and whoever sends most would be served most. Who waits too long is
 told to come again (503), nothing done. Order entry has its own room (orders/adapters/in_flight.py).
 
-The body is read before the turn: a caller who is slow to send it takes nobody's.
+The body is read before the turn and the answer sent after it: a caller who is slow to send the one or
+to take the other holds up nobody.
 """
 
 from typing import Final
@@ -23,6 +24,7 @@ REST_OVER_NS: Final = 50 * NS_PER_MS
 """Who asks for what takes longer than that rests as long: it costs the others' orders, too."""
 WAITING_OF_ONE_MAX: Final = 64
 WAIT_S_MAX: Final = 5.0
+HELD_BYTES_MAX: Final = 1024 * 1024
 BUSY: Final = Problem("overloaded", "Too many requests wait.", headers={"Retry-After": "1"})
 
 
@@ -41,17 +43,38 @@ def fairly(app: App) -> App:
         async def again() -> Message:
             return told.pop(0) if told else await receive()
 
+        made = _Answer(send)
         begun = False
         try:
             async with turns.turn(caller_of(scope), WAIT_S_MAX):
                 begun = True
-                await app(scope, again, send)
+                await app(scope, again, made.send)
         except NoTurnError:
             if begun:
                 raise
             await answer(scope, send, BUSY)
+        await made.let_go()
 
     return admitted
+
+
+class _Answer:
+    """Holds an answer until its turn is over; one that is longer than HELD_BYTES_MAX streams."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._held: list[Message] = []
+        self._bytes = 0
+
+    async def send(self, message: Message) -> None:
+        self._held.append(message)
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > HELD_BYTES_MAX:
+            await self.let_go()
+
+    async def let_go(self) -> None:
+        while self._held:
+            await self._send(self._held.pop(0))
 
 
 async def _whole(receive: Receive) -> list[Message]:

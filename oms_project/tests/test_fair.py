@@ -109,6 +109,36 @@ async def test_a_user_is_one_caller_from_everywhere(monkeypatch: Any) -> None:
     principal.forget_all()
 
 
+@pytest.mark.parametrize(("size", "held_up"), [(10, False), (2 * fair.HELD_BYTES_MAX, True)])
+async def test_a_slow_reader_takes_no_turn(size: int, held_up: bool) -> None:
+    """What fits into memory is sent when the turn is over; what streams keeps it."""
+    inside: list[int] = []
+    reads = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        inside.append(1)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * size})
+
+    async def nobody_reads(message: Any) -> None:
+        await reads.wait()
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope: Scope = {"type": "http", "path": "/", "headers": [], "client": ("192.0.2.1", 1)}
+    door = fair.fairly(app)
+    asked = [
+        asyncio.create_task(door(dict(scope), receive, nobody_reads))
+        for _ in range(2 * fair.AT_ONCE_OF_ONE)
+    ]
+    await settled()
+    assert len(inside) == (1 if held_up else 2) * fair.AT_ONCE_OF_ONE
+    reads.set()
+    await asyncio.gather(*asked)
+    assert len(inside) == 2 * fair.AT_ONCE_OF_ONE
+
+
 async def test_a_slow_body_takes_no_turn(monkeypatch: Any) -> None:
     """It is read in front of it, and comes whole behind it."""
     app = App()

@@ -11,12 +11,12 @@ from rest_framework.views import APIView
 from oms_project.access.models import Desk
 from oms_project.rest import times
 from oms_project.rest.parameters import Parameters
-from oms_project.rest.problem import Problem, ProblemError
+from oms_project.rest.problem import ProblemError
 from oms_project.rest.schema import problems
 from orders import integrity, wiring
 from orders.rest.schemas import Schema
 
-WATCHERS: Final = frozenset({Desk.RISK_OFFICER, Desk.OPERATOR})
+WATCHERS: Final = (Desk.RISK_OFFICER, Desk.OPERATOR)
 
 
 class IntegritySchema(Schema):
@@ -46,9 +46,9 @@ class IntegrityView(APIView):
     )
     def get(self, request: Request) -> Response:
         Parameters.of(request)
-        if request.user.desk_role not in WATCHERS:
-            detail = "Only risk officers and operators see the integrity of all accounts."
-            raise ProblemError(Problem("permission_denied", detail))
+        refused = request.user.works_as(*WATCHERS)
+        if refused is not None:
+            raise ProblemError(refused)
         result = wiring.integrity()
         found = integrity.summary(result or integrity.Result(0))
         return Response(
