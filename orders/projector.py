@@ -49,12 +49,17 @@ class Fold:
 
     def add(self, batch: e.EventBatch, body: bytes) -> None:
         """Fold one command's events in; *body* is the record as it stands in the log."""
-        seq = batch.first_seq
-        for event in batch.events:
-            fold = _FOLDS.get(type(event))
+        events = batch.events
+        last = len(events) - 1
+        for index, event in enumerate(events):
+            kind = type(event)
+            if kind is e.OrderAccepted and index < last:
+                behind = events[index + 1]
+                if type(behind) is e.OrderFilled and behind.order_id == event.order_id:
+                    continue  # what follows at once says all that this does, and newer
+            fold = _FOLDS.get(kind)
             if fold is not None:
-                fold(self, batch, event, seq)
-            seq += 1
+                fold(self, batch, event, batch.first_seq + index)
         if self._here:
             stream = batch.stream
             self.steps += [p.StepRow(stream, order, at) for order, at in self._here.items()]
