@@ -14,6 +14,7 @@ from marketdata.domain.aggregate import LEVELS_MAX
 from marketdata.domain.instrument import Units
 from marketdata.rest import schemas
 from marketdata.view import Seen
+from oms_project.kernel.words import InstrumentState
 from oms_project.rest.parameters import Parameters
 from oms_project.rest.problem import Problem, ProblemError
 from oms_project.rest.schema import problems
@@ -86,11 +87,14 @@ class TradesView(APIView):
 
 
 def _find(symbol: str) -> tuple[Units, Seen]:
-    """Return the symbol's units and prices, 404 if there is no such instrument, 503 if no price."""
+    """Return the symbol's units and prices, 404 if there is no such instrument, 503 if no price yet."""
     units = wiring.units(symbol)
     if units is None:
         raise Http404
     seen = wiring.view().current(symbol)
+    if seen is None and units.instrument.state is not InstrumentState.TRADING:
+        # It is not traded and never was while this log reaches back: nobody need ask again.
+        raise ProblemError(Problem("not_found", f"There is no price of {symbol}."))
     if seen is None:
         detail = f"No price of {symbol} has been published yet."
         raise ProblemError(Problem("market_data_stale", detail, headers={"Retry-After": "1"}))

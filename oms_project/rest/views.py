@@ -29,7 +29,7 @@ class PairSerializer(serializers.Serializer[Any]):
 
 
 class RefreshBody(Body):
-    refresh = Text(max_length=4_096)
+    refresh = Text(min_length=1, max_length=4_096)
 
 
 class OpenView(APIView):
@@ -43,8 +43,8 @@ class LoginView(OpenView):
     """A first pair of tokens for a name and a password."""
 
     class LoginBody(Body):
-        username = Text(max_length=150)
-        password = Text(max_length=PASSWORD_CHARS_MAX)
+        username = Text(min_length=1, max_length=150)
+        password = Text(min_length=1, max_length=PASSWORD_CHARS_MAX)
 
     @extend_schema(
         tags=["auth"],

@@ -40,6 +40,8 @@ _encode = msgspec.json.Encoder().encode
 _encode_terms = msgspec.msgpack.Encoder().encode
 
 UnitsOf = Callable[[str], Units | None]
+Refuse = Callable[[str], Problem | None]
+"""Why an account may not be traded on, None: it may."""
 Mode = ("independent", "atomic")
 REDUCE_ONLY: Final = int(Flag.REDUCE_ONLY)
 
@@ -49,24 +51,24 @@ def _said(text: str, **schema: Any) -> msgspec.Meta:
     return msgspec.Meta(description=text, extra_json_schema=schema or None)
 
 
-_Symbol = Annotated[str, _said("one of GET /api/instruments", pattern=f"^{SYMBOL_PATTERN}$")]
-_Decimal = Annotated[str, _said("above zero, as a string", pattern=f"^{numbers.PATTERN}$")]
-_AccountId = Annotated[str, _said("yours, to trade", pattern=f"^{ids.ID_PATTERN}$")]
+Symbol = Annotated[str, _said("one of GET /api/instruments", pattern=f"^{SYMBOL_PATTERN}$")]
+Decimal = Annotated[str, _said("above zero, as a string", pattern=f"^{numbers.PATTERN}$")]
+AccountId = Annotated[str, _said("yours, to trade", pattern=f"^{ids.ID_PATTERN}$")]
 
 
 class OrderBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """An order: POST /api/orders, and an item of a batch. Decimals are strings."""
 
-    symbol: _Symbol
+    symbol: Symbol
     side: Side
     type: OrderType
-    quantity: _Decimal
-    account_id: _AccountId | UnsetType = UNSET
+    quantity: Decimal
+    account_id: AccountId | UnsetType = UNSET
     time_in_force: (
         Annotated[TimeInForce, _said("gtc for a limit order, ioc for a market order by default")]
         | UnsetType
     ) = UNSET
-    price: _Decimal | UnsetType = UNSET
+    price: Decimal | UnsetType = UNSET
     client_order_id: (
         Annotated[
             str,
@@ -84,7 +86,7 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """POST /api/orders/batch: orders of one account. It stands here, or in the first of them."""
 
     orders: Annotated[list[OrderBody], _said(f"1 to {BATCH_MAX}", minItems=1, maxItems=BATCH_MAX)]
-    account_id: _AccountId | UnsetType = UNSET
+    account_id: AccountId | UnsetType = UNSET
     mode: Annotated[str, _said("independent by default", enum=list(Mode))] | UnsetType = UNSET
 
 
@@ -112,19 +114,21 @@ _order_decoder = msgspec.json.Decoder(OrderBody)
 _batch_decoder = msgspec.json.Decoder(BatchBody)
 
 
-def single(body: bytes, units_of: UnitsOf) -> Parsed | Problem:
-    """Return the order in *body*."""
+def single(body: bytes, units_of: UnitsOf, refuse: Refuse) -> Parsed | Problem:
+    """Return the order in *body*. *refuse* is asked about its account before anything of it is told."""
     decoded = _decode(body, _order_decoder)
     if isinstance(decoded, Problem):
         return decoded
     entries: list[Entry] = []
     if decoded.account_id is UNSET:
         entries.append(Entry("/account_id", "required"))
+    elif (refused := refuse(decoded.account_id)) is not None:
+        return refused
     wanted = [_wanted(decoded, units_of, "", None, entries)]
     return _parsed(Parsed(decoded.account_id, wanted), "validation_error", entries)
 
 
-def batch(body: bytes, units_of: UnitsOf) -> Parsed | Problem:
+def batch(body: bytes, units_of: UnitsOf, refuse: Refuse) -> Parsed | Problem:
     """Return the orders in *body*; one that is wrong refuses them all."""
     decoded = _decode(body, _batch_decoder)
     if isinstance(decoded, Problem):
@@ -138,6 +142,8 @@ def batch(body: bytes, units_of: UnitsOf) -> Parsed | Problem:
     account_id = decoded.account_id if decoded.account_id is not UNSET else orders[0].account_id
     if account_id is UNSET:
         entries.append(Entry("/account_id", "required"))
+    elif (refused := refuse(account_id)) is not None:
+        return refused
     if decoded.mode is not UNSET and decoded.mode not in Mode:
         entries.append(Entry("/mode", "not_a_choice", "independent or atomic"))
     wanted: list[Wanted] = []

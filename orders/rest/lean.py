@@ -23,7 +23,7 @@ from orders.entry import flow
 from orders.entry.flow import Route
 from orders.entry.plans import Answer
 
-READS: Final = ("GET", "HEAD", "OPTIONS")
+READS: Final = ("GET", "HEAD")
 """Of /api/orders itself: Django's."""
 _log = structlog.get_logger(__name__)
 _monotonic_ns = SystemClock.monotonic_ns

@@ -24,15 +24,19 @@ BY_DEFAULT = ""
 """The order's own id, which the claim makes."""
 
 
+def anybody(account_id: str) -> None:
+    """Whoever it is may trade."""
+
+
 def single(body: bytes) -> Parsed:
-    found = bodies.single(body, UNITS.get)
+    found = bodies.single(body, UNITS.get, anybody)
     assert isinstance(found, Parsed), found
     assert found.stands_against is None
     return found
 
 
 def batch(body: bytes) -> Parsed:
-    found = bodies.batch(body, UNITS.get)
+    found = bodies.batch(body, UNITS.get, anybody)
     assert isinstance(found, Parsed), found
     return found
 
@@ -177,7 +181,7 @@ def agree(body: bytes, kind: type, code: str, found: Parsed | Problem) -> None:
 def test_an_order_is_read_fast_as_slowly(text: str) -> None:
     """The same bodies pass, and what is refused is refused with a pointer or a code of its own."""
     body = text.encode("utf-8", "surrogatepass")
-    found = bodies.single(body, UNITS.get)
+    found = bodies.single(body, UNITS.get, anybody)
     agree(body, OrderBody, "validation_error", found)
     if isinstance(found, Parsed) and found.stands_against is None:
         lawful(found)
@@ -186,7 +190,7 @@ def test_an_order_is_read_fast_as_slowly(text: str) -> None:
 @given(batches())
 @examples(150)
 def test_a_batch_is_read_fast_as_slowly(body: bytes) -> None:
-    found = bodies.batch(body, UNITS.get)
+    found = bodies.batch(body, UNITS.get, anybody)
     agree(body, BatchBody, "batch_invalid", found)
     if isinstance(found, Parsed) and found.stands_against is None:
         lawful(found)
@@ -215,7 +219,7 @@ def test_any_size_is_exact_or_refused(quantity: int, price: int) -> None:
         "quantity": f"{quantity // 10**6}.{quantity % 10**6:06d}",
         "price": f"{price // 10**5}.{price % 10**5:05d}",
     }
-    found = bodies.single(but(symbol="ANY-USD", **texts), UNITS.get)
+    found = bodies.single(but(symbol="ANY-USD", **texts), UNITS.get, anybody)
     if isinstance(found, Parsed) and found.stands_against is not None:
         found = found.stands_against
     exact = quantity % 10**3 == 0 and price % 5_000 == 0
@@ -233,8 +237,8 @@ def test_any_size_is_exact_or_refused(quantity: int, price: int) -> None:
 @examples(200)
 def test_no_bytes_break_the_door(body: bytes) -> None:
     """A problem for everything; never an exception."""
-    assert isinstance(bodies.single(body, UNITS.get), Problem)
-    assert isinstance(bodies.batch(body, UNITS.get), Problem)
+    assert isinstance(bodies.single(body, UNITS.get, anybody), Problem)
+    assert isinstance(bodies.batch(body, UNITS.get, anybody), Problem)
 
 
 @given(st.integers(0, len(but()) - 1), st.binary(max_size=3))
@@ -242,4 +246,4 @@ def test_no_bytes_break_the_door(body: bytes) -> None:
 def test_no_damage_breaks_the_door(at: int, damage: bytes) -> None:
     """A right body with some bytes replaced is taken or refused, the same way fast and slowly."""
     body = but()[:at] + damage + but()[at + 1 :]
-    agree(body, OrderBody, "validation_error", bodies.single(body, UNITS.get))
+    agree(body, OrderBody, "validation_error", bodies.single(body, UNITS.get, anybody))

@@ -127,9 +127,12 @@ def test_an_account_that_is_not_ones_own(door: Door, account_id: str, code: str)
     assert door.untouched()
 
 
-def test_what_is_wrong_is_told_before_whose_it_is(door: Door) -> None:
-    """Else a stranger could learn from the order of answers which accounts there are."""
+def test_whose_it_is_is_told_before_what_is_wrong(door: Door) -> None:
+    """A stranger learns nothing; what cannot be read at all is the same for all accounts."""
     for account_id in (OTHERS, "nobody's"):
+        wrong = {"account_id": account_id, "symbol": "X", "quantity": "-1"}
+        assert door.order(but(**wrong)) is NOT_FOUND
+        assert door.batch(many(item(symbol="X"), account_id=account_id)) is NOT_FOUND
         found = problem_of(door.order(but(account_id=account_id, side="up")))
         assert found.code == "validation_error"
 
