@@ -240,6 +240,8 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
     "ENUM_NAME_OVERRIDES": {
+        "OutcomeEnum": "oms_project.codes.Outcome",
+        "MoveOutcomeEnum": "orders.domain.law.Outcome",
         "SideEnum": [("buy", "buy"), ("sell", "sell")],
         "OrderStatusEnum": "oms_project.kernel.words.Status",
         "AccountStateEnum": "oms_project.kernel.words.AccountState",

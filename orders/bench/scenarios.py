@@ -15,6 +15,7 @@ from oms_project.management.commands import up
 from orders import engine, wiring
 from orders import replay as replay_log
 from orders.bench import against, client, verify, workload
+from orders.bench import fairness as beside
 from orders.bench.product import Product, free_port, own_cpu_us
 from orders.bench.read import read
 from orders.bench.result import Result, percentiles
@@ -216,6 +217,12 @@ def single(*, seconds: int, rate: int, connections: int, accounts: int) -> Resul
         )  # fmt: skip
 
 
+def fairness(*, seconds: int, accounts: int) -> Result:
+    """One trader's orders, alone and beside others who want everything at once."""
+    with product(accounts) as (running, account_ids, token, prices):
+        return beside.measure(running, account_ids, token, prices, seconds)
+
+
 def replay(progress: Callable[[int], None] | None = None) -> Result:
     """Fill the log, then rebuild the state from it: how fast is a recovery?"""
     del progress
@@ -228,4 +235,4 @@ def replay(progress: Callable[[int], None] | None = None) -> Result:
     )  # fmt: skip
 
 
-SCENARIOS = {"batch": batch, "single": single, "replay": replay, "read": read}
+SCENARIOS = {"batch": batch, "single": single, "replay": replay, "read": read, "fairness": fairness}

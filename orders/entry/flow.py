@@ -16,6 +16,7 @@ from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import ClaimState
 from oms_project.problem import Problem
+from oms_project.rest.turns import NoTurnError, Turns
 from orders import wiring
 from orders.entry import plans
 from orders.entry.plans import Answer, Headers, Plan
@@ -23,22 +24,36 @@ from orders.services import Gateway
 
 PREFIX: Final = "/api/orders"
 _CANCEL: Final = "/cancel"
+HEAVY_AT_ONCE: Final = 8
+HEAVY_OF_ONE: Final = 2
+"""Batches of one user: one is read while the other is committed, and an order of somebody else waits
+for at most one of them."""
+HEAVY_WAITING_MAX: Final = 64
+HEAVY_WAIT_S: Final = 5.0
+_HEAVY: Final = Turns(
+    SystemClock(), slots=HEAVY_AT_ONCE, per_key=HEAVY_OF_ONE, waiting_max=HEAVY_WAITING_MAX
+)
 _monotonic_ns = SystemClock.monotonic_ns
 
 Planner = Callable[..., Plan | Problem]
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What a path of order entry runs. blocks: the planner reads the store."""
+    """What a path of order entry runs.
+
+    blocks: the planner reads the store; heavy: it takes milliseconds of the event loop, and comes in
+    its user's turn.
+    """
 
     planner: Planner
     arguments: tuple[str, ...] = ()
     blocks: bool = False
+    heavy: bool = False
 
 
 ROUTES: Final = {
     "": Route(plans.plan_order),
-    "/batch": Route(plans.plan_batch),
+    "/batch": Route(plans.plan_batch, heavy=True),
     _CANCEL: Route(plans.plan_cancel_all),
 }
 
@@ -57,6 +72,19 @@ async def run(
     route: Route, principal: Principal, headers: Headers, body: bytes
 ) -> Answer | Problem:
     """Return what the request is answered."""
+    if not route.heavy:
+        return await _run(route, principal, headers, body)
+    try:
+        async with _HEAVY.turn(principal.user_id, HEAVY_WAIT_S):
+            return await _run(route, principal, headers, body)
+    except NoTurnError:
+        detail = "Too many batches of yours are under way."
+        return Problem("rate_limited", detail, headers={"Retry-After": "1"})
+
+
+async def _run(
+    route: Route, principal: Principal, headers: Headers, body: bytes
+) -> Answer | Problem:
     if market.instruments_old():
         await _in_thread(market.listings)
     gateway = wiring.gateway()
@@ -90,9 +118,10 @@ async def _committed(gateway: Gateway, plan: Plan) -> ClaimState | None:
         TransportError: it could not be committed.
         TimeoutError: it is still under way.
     """
-    if not await gateway.flow.room_async(plan.orders):
+    account_id = plan.submission.claim.account_id
+    if not await gateway.flow.room_async(plan.orders, account_id):
         return None
-    with gateway.flow.lease(plan.orders) as lease:
+    with gateway.flow.lease(plan.orders, account_id) as lease:
         async with asyncio.timeout(plans.COMMIT_S_MAX):
             state = await gateway.group.submit_async(plan.submission)
         lease.sent(state)

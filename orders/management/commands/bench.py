@@ -19,7 +19,8 @@ class Command(BaseCommand):
         "  manage.py bench single --rate 1000 --seconds 10 --json\n"
         "  manage.py bench single --max\n"
         "  manage.py bench replay\n"
-        "  manage.py bench read --orders 1000000"
+        "  manage.py bench read --orders 1000000\n"
+        "  manage.py bench fairness --seconds 5"
     )
 
     def add_arguments(self, parser) -> None:
@@ -72,6 +73,8 @@ class Command(BaseCommand):
             )  # fmt: skip
         elif scenario == "read":
             result = scenarios.read(orders=options["orders"])
+        elif scenario == "fairness":
+            result = scenarios.fairness(seconds=options["seconds"], accounts=options["accounts"])
         else:
             result = scenarios.replay()
         show(result, as_json=options["json"])

@@ -109,7 +109,7 @@ async def test_room_given_to_who_just_left_comes_back(flow: InFlight) -> None:
     send(flow, 10, 1)
     request = asyncio.create_task(flow.room_async(5))
     await asyncio.sleep(0)
-    (_, turn), flow.orders = flow._waiting.popleft(), 5
+    (_, turn), flow.orders = flow._waiting.pop("").popleft(), 5
     turn.set_result(None)
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -169,3 +169,60 @@ def test_a_thread_waits_too(flow: InFlight, store: Store) -> None:
     store.shown = 1
     assert flow.room(5)
     assert flow.orders == 5
+
+
+# ------------------------------------------------------------------ not one pot for all
+
+
+def hold(flow: InFlight, orders: int, offset: int, account_id: str) -> None:
+    assert flow.take(orders, account_id)
+    with flow.lease(orders, account_id) as lease:
+        lease.sent(state(offset))
+
+
+async def test_one_account_leaves_half_of_the_room_to_others(flow: InFlight) -> None:
+    """A flood of one trader is never what another is told `overloaded` for."""
+    hold(flow, 5, 1, "a")
+    assert not flow.take(1, "a")
+    assert flow.take(1, "b")
+    assert await flow.room_async(1, "c")
+
+
+def test_a_share_comes_back_with_what_is_shown(flow: InFlight, store: Store) -> None:
+    hold(flow, 5, 1, "a")
+    store.shown = 1
+    flow.look()
+    assert flow.take(5, "a")
+    assert not flow.take(1, "a")
+    with flow.lease(5, "a"):
+        pass  # refused: nothing of it is under way
+    assert flow.take(5, "a")
+
+
+async def test_accounts_that_wait_take_turns(flow: InFlight, store: Store) -> None:
+    """Three of a came first; b, who comes last, is let in second."""
+    hold(flow, 5, 1, "x")
+    hold(flow, 5, 2, "y")
+    let_in: list[str] = []
+
+    async def come(account_id: str) -> None:
+        if await flow.room_async(5, account_id):
+            let_in.append(account_id)
+
+    tasks = [asyncio.create_task(come(account_id)) for account_id in ("a", "a", "a", "b")]
+    await asyncio.sleep(0)
+    store.shown = 2
+    await asyncio.gather(*tasks[:1], tasks[3])
+    assert sorted(let_in) == ["a", "b"]
+    for task in tasks:
+        task.cancel()
+
+
+async def test_who_waits_for_the_own_share_holds_up_nobody(flow: InFlight) -> None:
+    """There is room, only not for more of a."""
+    hold(flow, 5, 1, "a")
+    more = asyncio.create_task(flow.room_async(1, "a"))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(0.5):
+        assert await flow.room_async(2, "b")
+    more.cancel()
