@@ -25,7 +25,12 @@ from pymongo.write_concern import WriteConcern
 
 from oms_project.adapters.crash import crash
 from oms_project.kernel import ports as p
-from oms_project.kernel.errors import TransportError, UnknownOutcomeError, UnstorableError
+from oms_project.kernel.errors import (
+    OldVersionError,
+    TransportError,
+    UnknownOutcomeError,
+    UnstorableError,
+)
 from orders.adapters import mongo_documents as docs
 from orders.adapters import pages
 from orders.adapters.mongo_documents import Document
@@ -34,6 +39,8 @@ from orders.adapters.mongo_snapshots import MongoSnapshots
 WRITE_MS_MAX: Final = 5_000
 DATABASE: Final = "oms"
 HEADS_AT_ONCE: Final = 500
+SCHEMA: Final = 2
+"""Of the documents. Raise it when what is stored cannot be read by what stood here before."""
 
 
 class MongoStore:
@@ -56,6 +63,7 @@ class MongoStore:
     def apply(self, changes: p.Changes) -> None:
         db = self._db()
         if not self._indexed:  # the projector writes first, so they are there before any reader
+            self._must_be_ours()
             self.ensure_indexes()
             self._indexed = True
         with _writing():
@@ -186,6 +194,24 @@ class MongoStore:
             self._db().client.admin.command("ping")
 
     # -------------------------------------------------------------- set-up
+
+    def _must_be_ours(self) -> None:
+        """Leave the mark of this schema, or find it.
+
+        Raises:
+            OldVersionError: documents of an earlier version are there.
+        """
+        db = self._db()
+        with _writing():
+            if db.schema.find_one({"_id": SCHEMA}) is not None:
+                return
+            if db.progress.find_one({}) is not None:
+                raise OldVersionError(
+                    f"The documents in {db.name} were made by an earlier version of Crypto OMS, whose "
+                    "orders this one cannot read. Keep them under another name, with the topics of "
+                    "the log, and start again with an empty database (ORDER_STORE_URL)."
+                )
+            docs.insert(db.schema, [{"_id": SCHEMA}])
 
     def ensure_indexes(self) -> None:
         """Make the indexes; harmless when they are there."""

@@ -9,7 +9,7 @@ from pymongo import MongoClient, UpdateOne
 
 from oms_project.adapters.servers import HOST, LocalServer, free_port
 from oms_project.kernel import ports as p
-from oms_project.kernel.errors import TransportError, UnknownOutcomeError
+from oms_project.kernel.errors import OldVersionError, TransportError, UnknownOutcomeError
 from oms_project.tests.eventually import eventually
 from oms_project.tests.servers import Server
 from orders.adapters.mongo_store import MongoStore
@@ -101,6 +101,20 @@ def test_a_store_that_dies_loses_nothing_applied(own_mongo: LocalServer, opened:
     assert orders == [an_order(number) for number in range(count, 0, -1)]
     assert [head[0] for head in store.heads(0, -1, count + 10)] == applied
     assert store.progress(0).next_offset == count
+
+
+def test_documents_of_an_earlier_version_are_refused(mongo_server: Server, opened: Opened) -> None:
+    """With what to do, and before anything is written."""
+    url = f"{mongo_server.url.rpartition('/')[0]}/oms_earlier"
+    with MongoClient(mongo_server.url) as client:
+        client.oms_earlier.progress.insert_one({"_id": 0, "next_offset": 7, "last_command": 7})
+        with pytest.raises(OldVersionError, match="ORDER_STORE_URL"):
+            opened(url).apply(a_step(8))
+        assert client.oms_earlier.list_collection_names() == ["progress"]
+        client.drop_database("oms_earlier")
+    opened(url).apply(a_step(1))
+    assert opened(url).progress(0).next_offset == 1
+    opened(url).apply(a_step(2))
 
 
 # ------------------------------------------------------------------ the guard itself
