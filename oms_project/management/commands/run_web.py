@@ -1,5 +1,8 @@
 """manage.py run_web: one web process, pages, API and websockets."""
 
+import sys
+from typing import Final
+
 import uvicorn
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
@@ -20,6 +23,9 @@ def refuse_demo_users() -> None:
             f"{', '.join(there)} have the demo's password, which is published. Change it, disable "
             "them, or start on a database without the demo (`manage.py up --no-demo`)."
         )
+
+
+SWITCH_S: Final = 0.000_5
 
 
 class Command(RoleCommand):
@@ -51,6 +57,9 @@ class Command(RoleCommand):
         # Imported on use: only a process that serves puts the whole application together.
         from oms_project.asgi import application
 
+        # Order entry runs in the event loop, reads in threads. Each time the loop waits for a socket or
+        # a commit it gives the interpreter away, and a busy thread keeps it for that long.
+        sys.setswitchinterval(SWITCH_S)
         connections_max = server.raise_descriptor_limit(settings.ENV.connections_max)
         found = server.config(
             application, host=host, port=port, connections_max=connections_max,
