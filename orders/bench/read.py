@@ -87,16 +87,17 @@ class Filled:
     def _decided(self, order_id: str, terms: Terms) -> list[e.Event]:
         number = self._dice.randrange(100_000)
         if number < 2:
-            return [e.OrderCanceled(order_id, Status.EXPIRED, 2, 0, 0, 0, 1, "expired", False)]
+            return [e.OrderExpired(order_id, Status.EXPIRED, 2, 0, 0, 0, 1, "expired", late=False)]
         accepted = e.OrderAccepted(order_id, Status.ACCEPTED, 2, 0, 0, 0, 1)
         if number < 50:
             return [accepted]
         if number < 2_000:
-            canceled = (Status.CANCELED, 3, 0, 0, 0, 2, "client", False)
-            return [accepted, e.OrderCanceled(order_id, *canceled)]
+            canceled = (Status.CANCELED, 3, 0, 0, 0, 2, "client")
+            return [accepted, e.OrderCanceled(order_id, *canceled, late=False)]
         filled = e.OrderFilled(
-            order_id, Status.FILLED, 3, 10, 1_000, 1, terms.symbol, terms.side, "SIM",
-            ids.trade_id("SIM", order_id, 2), 2, 10, 100, False, 1, 0, False, False,
+            order_id, Status.FILLED, 3, 10, 1_000, 1, symbol=terms.symbol, side=terms.side,
+            venue="SIM", execution=2, lots=10, ticks=100, maker=False, fill_fee=1, late=False,
+            overfilled=False,
         )  # fmt: skip
         return [accepted, filled]
 

@@ -9,6 +9,7 @@ from django.test import Client
 
 from oms_project.kernel.words import Role
 from orders import wiring
+from orders.adapters import sql_lists
 from orders.domain import events as e
 from orders.tests.world import World, accepted, canceled, fill, new_id, publish, routed
 
@@ -152,6 +153,21 @@ def test_orders_are_filtered_and_paged(desk: Desk) -> None:
     assert found.count("<tr>") == 1 + 1
     assert eth in found
     assert "No order fits these filters" in desk.page("/orders/?status=closed")
+
+
+def test_a_page_that_found_nothing_yet_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rare order lies far back: the list says so, and does not say that there is none."""
+    rare = desk.world.order(desk.mine, symbol="ETH-USD")
+    for _ in range(3):
+        desk.world.order(desk.mine)
+    monkeypatch.setattr(sql_lists, "SCAN_MAX", 2)
+    monkeypatch.setattr(sql_lists, "SCAN_MIN", 1)
+    first = desk.page("/orders/?symbol=ETH-USD")
+    assert "No order fits these filters" not in first
+    assert "look further back" in first
+    more = re.search(r'href="(\?[^"]*cursor=[^"]+)"', first)
+    assert more
+    assert rare in desk.page("/orders/" + more[1].replace("&amp;", "&"))
 
 
 @pytest.mark.parametrize("query", ["cursor=rubbish", "status=NOPE", "side=up", "from=yesterday"])
