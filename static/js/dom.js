@@ -17,7 +17,10 @@ export function h(tag, attributes = {}, ...children) {
 
 /** Set an element's text only if it differs: the browser then has nothing to lay out again. */
 export function setText(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
+  if (!element || element.textContent === text) return;
+  const only = element.firstChild;
+  if (only?.nodeType === Node.TEXT_NODE && !only.nextSibling && text) only.data = text;
+  else element.textContent = text;
 }
 
 /** Make children exactly these elements, touching only those that come, go or move. */

@@ -35,14 +35,20 @@ export function setNumber(element, text, places = 0, signed = false) {
     return;
   }
   const { main, zeros } = parts(text, places, signed);
-  if (!zeros) {
-    element.replaceChildren(main);
-    return;
+  const [bright, dim] = numberNodes(element);
+  if (bright.data !== main) bright.data = main;
+  if (dim.data !== zeros) dim.data = zeros;
+}
+
+/** Return an element's two text nodes, bright and dimmed: changing their text costs no new style. */
+function numberNodes(element) {
+  if (element.childNodes.length !== 2 || element.lastChild.className !== "z") {
+    const dim = document.createElement("span");
+    dim.className = "z";
+    dim.append("");
+    element.replaceChildren("", dim);
   }
-  const dim = document.createElement("span");
-  dim.className = "z";
-  dim.textContent = zeros;
-  element.replaceChildren(main, dim);
+  return [element.firstChild, element.lastChild.firstChild];
 }
 
 /** Mark an element as up, down or flat: a class for the colour, an arrow or sign stands in the text. */

@@ -22,6 +22,7 @@ export class Ladder {
     this.bodies = { asks: $("#book-asks"), bids: $("#book-bids") };
     this.rows = { asks: [], bids: [] };
     this.frame = $("#book-frame");
+    this.panel = $("#book");
     this.pinned = null; // the prices that stand still while somebody aims at one of them
     new ResizeObserver(() => this.resized()).observe(this.frame);
     this.frame.addEventListener("pointermove", () => this.aim());
@@ -50,7 +51,7 @@ export class Ladder {
   /** The rows stand still under a pointer: their sizes go on, their prices do not. */
   aim() {
     if (!this.pinned && this.shown) this.pinned = this.shown;
-    this.frame.toggleAttribute("data-held", Boolean(this.pinned));
+    this.panel.toggleAttribute("data-held", Boolean(this.pinned));
     clearTimeout(this.resting);
     this.resting = setTimeout(() => this.release(), AIM_MS);
   }
@@ -58,7 +59,7 @@ export class Ladder {
   release() {
     clearTimeout(this.resting);
     this.pinned = null;
-    this.frame.removeAttribute("data-held");
+    this.panel.removeAttribute("data-held");
     this.store.touch("book");
   }
 
@@ -117,9 +118,10 @@ export class Ladder {
   }
 
   put(cells, level, own) {
-    if (cells.width !== level.width) {
-      cells.width = level.width;
-      cells.row.style.setProperty("--w", `${level.width / 10}%`);
+    const percents = Math.round(level.width / 10); // finer nobody sees, and each change is a new style
+    if (cells.percents !== percents) {
+      cells.percents = percents;
+      cells.row.style.setProperty("--w", `${percents}%`);
     }
     if (cells.at !== level.price) cells.row.dataset.price = level.price;
     cells.at = level.price;

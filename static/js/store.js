@@ -8,7 +8,7 @@ import { OPEN } from "./format.js";
 
 const FILLS_MAX = 200;
 const HISTORY_MAX = 200;
-const PRICES_MS = 200;
+const PRICES_MS = 250;
 const PRICES = new Set(["book", "ticker", "tickers", "trades"]);
 
 export class Store {

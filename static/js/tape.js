@@ -41,6 +41,10 @@ export class TickerBar {
     this.places = placesFor(store.instrument);
     store.on("ticker", () => this.show());
     store.on(["tickers", "ticker"], () => this.list());
+    this.menu = $("#symbol-menu");
+    this.menu.addEventListener("toggle", () => this.list());
+    this.wide = matchMedia("(min-width: 1800px)"); // where trade.css shows the list of markets
+    this.wide.addEventListener("change", () => this.list());
   }
 
   show() {
@@ -76,8 +80,14 @@ export class TickerBar {
     setTone(element, ticker.change_24h);
   }
 
+  /** Bring up to date the lists of symbols that can be seen. */
   list() {
-    for (const row of $$("[data-quote]")) {
+    if (this.menu.open) this.quote($$("#symbol-list [data-quote]"));
+    if (this.wide.matches) this.quote($$(".watch-list [data-quote]"));
+  }
+
+  quote(rows) {
+    for (const row of rows) {
       const ticker = this.store.tickers.get(row.dataset.quote);
       const instrument = this.store.instruments.get(row.dataset.quote);
       if (!ticker || !instrument) continue;
