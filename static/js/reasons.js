@@ -1,5 +1,6 @@
 /** What a refusal means in plain words, with the numbers. The server knows the texts (orders/pages/reasons.py). */
 
+import { roundDown, roundUp } from "./decimal.js";
 import { boot } from "./dom.js";
 import { number, percent, placesFor, words } from "./format.js";
 
@@ -18,8 +19,16 @@ const LIMITS = {
 export function reason(code, order = null, limits = {}) {
   if (!code) return "";
   const instrument = order && boot().instruments?.find((one) => one.symbol === order.symbol);
+  if (order?.refusal?.reason === code) return `${sentence(code)} ${measured(order.refusal, instrument)}`;
   const numbers = instrument ? LIMITS[code]?.(instrument, limits) : "";
   return numbers ? `${sentence(code).replace(/\.$/, "")} (${numbers}).` : sentence(code);
+}
+
+/** Return what the rule measured and what it allows, money in cents: what is asked up, what is allowed down. */
+function measured({ measured: found, limit, unit }, instrument) {
+  const isMoney = unit === instrument?.quote;
+  const [is, most] = isMoney ? [roundUp(found, 2), roundDown(limit, 2)] : [found, limit];
+  return `It is ${number(is)} ${unit}; the limit is ${number(most)} ${unit}.`;
 }
 
 function sentence(code) {

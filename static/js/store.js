@@ -110,7 +110,7 @@ export class Store {
     if (this.seq !== null && seq <= this.seq) return true;
     if (this.seq !== null && seq !== this.seq + 1) return false;
     this.seq = seq;
-    if (order) this.putOrder(order);
+    if (order) this.putOrder(event.measured ? { ...order, refusal: event } : order);
     if (event.type === "OrderFilled") this.putFill(event, order);
     if (event.type === "PositionChanged") this.putPosition(event);
     if (event.type === "BalanceChanged") this.putBalance(event);

@@ -110,7 +110,8 @@ export class Toasts {
 
 function refusal(event, order, store) {
   const title = order?.rejected_by === "venue" ? "Rejected by the venue" : "Order rejected";
-  const why = reason(event.reason ?? order?.reason, order, store.limits);
+  const known = store.order(event.order_id) ?? order;
+  const why = reason(event.reason ?? order?.reason, known, store.limits);
   return { kind: "bad", title, text: `${order ? `${describe(order)}. ` : ""}${why}` };
 }
 

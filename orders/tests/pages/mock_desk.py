@@ -207,7 +207,9 @@ class MemoryDesk:
         buying = order["side"] == "buy"
         why = self._refusal(order, worst * Decimal(order["quantity"]))
         if why:
-            self._deny(order, why)
+            value = {"measured": _text(worst * Decimal(order["quantity"]), 6), "unit": quote}
+            most = self.limits["max_order_value"]
+            self._deny(order, why, **(value | {"limit": _text(Decimal(most))} if most else {}))
             return
         need = (
             worst * Decimal(order["quantity"]) * Decimal("1.001")
@@ -234,9 +236,9 @@ class MemoryDesk:
         most = self.limits["max_order_value"]
         return "max_order_value" if most and value > Decimal(most) else ""
 
-    def _deny(self, order: Value, why: str) -> None:
+    def _deny(self, order: Value, why: str, **measured: str) -> None:
         self._change(order, "REJECTED", reason=why, rejected_by="oms")
-        self._tell(order, "OrderDenied", reason=why)
+        self._tell(order, "OrderDenied", reason=why, **measured)
 
     def cancel(self, request: HttpRequest, order_id: str, key: str) -> Answer:
         with self.lock:

