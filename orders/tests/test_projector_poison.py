@@ -1,4 +1,6 @@
-"""The projector and what it cannot read or store: set aside, and the rest is shown."""
+"""The projector and what it cannot read or store: set aside, and the rest is shown. And how much it
+stores at once.
+"""
 
 import msgspec
 import pytest
@@ -6,6 +8,8 @@ import pytest
 from oms_project.kernel import ports as p
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, GapError, UnstorableError
+from orders import projector
+from orders.adapters.memory_store import MemoryStore
 from orders.domain import events as e
 from orders.tests.domain.build import ACCOUNT
 from orders.tests.test_projector import EVERYTHING, Shown, a_log, moved, rows_of
@@ -93,3 +97,31 @@ def test_many_that_cannot_be_stored_lose_no_other() -> None:
             shown.projector.buried(0)
     assert letters == sum(b"OrderRouted" in one.value for one in records)
     assert shown.store.progress(0).next_offset == len(mixed)
+
+
+class Counting(MemoryStore):
+    """Notes how many orders each write has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def apply(self, changes: p.Changes) -> None:
+        self.sizes.append(len(changes.orders) + len(changes.updates))
+        super().apply(changes)
+
+
+def test_a_write_is_bounded_by_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll of many records is stored in some writes; what is shown is the same, also half way."""
+    _, records = a_log()
+    monkeypatch.setattr(projector, "ORDERS_MAX", 2)
+    shown = Shown()
+    counting = shown.store = Counting()
+    shown.projector = projector.Projector(shown.store, shown.reference)
+    shown.projector.take(0)
+    assert shown.projector.handle(records).poison == []
+    most = max(record.value.count(b"OrderRouted") for record in records)
+    assert len(counting.sizes) > 2
+    assert max(counting.sizes) <= 2 + most
+    assert shown.rows()[0] == rows_of(records)[0]
+    assert shown.store.progress(0).next_offset == len(records)
