@@ -8,6 +8,7 @@ The body is read before the turn and the answer sent after it: a caller who is s
 to take the other holds up nobody.
 """
 
+import asyncio
 from typing import Final
 
 from oms_project.access import principal
@@ -30,10 +31,7 @@ BUSY: Final = Problem("overloaded", "Too many requests wait.", headers={"Retry-A
 
 def fairly(app: App) -> App:
     """Return *app* behind the turns."""
-    turns = Turns(
-        SystemClock(), slots=AT_ONCE, per_key=AT_ONCE_OF_ONE, waiting_max=WAITING_OF_ONE_MAX,
-        rest_over_ns=REST_OVER_NS,
-    )  # fmt: skip
+    turns = _Turns()
 
     async def admitted(scope: Scope, receive: Receive, send: Send) -> None:
         told = await _whole(receive)
@@ -46,7 +44,7 @@ def fairly(app: App) -> App:
         made = _Answer(send)
         begun = False
         try:
-            async with turns.turn(caller_of(scope), WAIT_S_MAX):
+            async with turns.here().turn(caller_of(scope), WAIT_S_MAX):
                 begun = True
                 await app(scope, again, made.send)
         except NoTurnError:
@@ -56,6 +54,24 @@ def fairly(app: App) -> App:
         await made.let_go()
 
     return admitted
+
+
+class _Turns:
+    """The turns of the running event loop: those of one that ended are nobody's any more."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turns: Turns | None = None
+
+    def here(self) -> Turns:
+        loop = asyncio.get_running_loop()
+        if self._turns is None or loop is not self._loop:
+            self._loop = loop
+            self._turns = Turns(
+                SystemClock(), slots=AT_ONCE, per_key=AT_ONCE_OF_ONE,
+                waiting_max=WAITING_OF_ONE_MAX, rest_over_ns=REST_OVER_NS,
+            )  # fmt: skip
+        return self._turns
 
 
 class _Answer:

@@ -152,3 +152,17 @@ async def test_a_slow_body_takes_no_turn(monkeypatch: Any) -> None:
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):
         await slow
+
+
+def test_an_event_loop_that_ended_takes_its_turns_with_it(monkeypatch: Any) -> None:
+    """A caller who was to rest in it does not rest for ever."""
+    monkeypatch.setattr(fair, "REST_OVER_NS", 1)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    door = limits(fair.fairly(app))
+    for _ in range(2 * fair.AT_ONCE_OF_ONE):
+        assert asyncio.run(ask(door, path="/api/x")).status == 200
