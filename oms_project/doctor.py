@@ -211,6 +211,14 @@ def books() -> str:
     return f"{result.accounts} accounts add up, checked {age_s} s ago"
 
 
+def partitions_agree() -> str:
+    parted = wiring.listings_told().parted()
+    if parted:
+        symbols = ", ".join(one.instrument.symbol for one in parted)
+        raise TroubleError(f"{symbols} not the same in all partitions", level=WARN)
+    return "instruments are the same in all partitions"
+
+
 def dead_letters() -> str:
     paused = deadletters.pauses(wiring.log())
     if paused:
@@ -244,6 +252,11 @@ RUNNING: Final[tuple[tuple[str, Check, str], ...]] = (
     ("engine", the_engine, "Start `manage.py run_engine`, or look into its log."),
     ("projector", the_projector, "Start `manage.py run_projector`, or look into its log."),
     ("books", books, "Start the Celery worker with beat (embedded: `manage.py up`)."),
+    (
+        "partitions",
+        partitions_agree,
+        "Wait a minute: the worker says it again (embedded: `manage.py up`).",
+    ),
     ("dead letters", dead_letters, "Decide about them: `manage.py deadletter list`."),
 )
 

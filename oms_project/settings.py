@@ -142,6 +142,7 @@ CELERY_BEAT_SCHEDULE = {
         ("orders.trim_log", 60),
         ("orders.forget_claims", 300),
         ("orders.check_integrity", 60),
+        ("orders.heal_reference", 60),
         ("access.purge", 3_600),
     )
 }

@@ -136,7 +136,9 @@ class Gateway:
     def broadcast(self, command: commands.Command, *, account_id: str = "", actor: str) -> int:
         """Append reference data: to the account's partition, or to all. Return the last offset.
 
-        Such commands say how things shall be, so saying them twice is harmless: no claim.
+        Such commands say how things shall be, so saying them twice is harmless: no claim. One that
+        comes late is refused by its version. Should the log take it for some partitions only, the
+        task orders.heal_reference says it again to the others.
         """
         partitions = range(self._log.partitions)
         if account_id:

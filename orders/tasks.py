@@ -20,6 +20,7 @@ from oms_project.access import users
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S
 from oms_project.kernel.errors import TransportError
 from orders import integrity, upkeep, wiring
+from orders.domain import commands
 
 BUDGET_S: Final = 20
 SOFT_LIMIT_S: Final = 30
@@ -67,6 +68,21 @@ def forget_claims(**_: Any) -> None:
         return
     if gone:
         _logger.info("claims_forgotten", claims=gone, days=settings.ENV.claim_days)
+
+
+@shared_task(name="orders.heal_reference", **_limits)
+def heal_reference(**_: Any) -> None:
+    """Say the newest listing of an instrument again where a partition does not have it."""
+    try:
+        for one in wiring.listings_told().parted():
+            _logger.warning(
+                "partitions_parted", symbol=one.instrument.symbol, version=one.version,
+                behind=one.behind,
+            )  # fmt: skip
+            command = commands.SetInstrument(one.instrument, one.version + 1)
+            wiring.gateway().broadcast(command, actor="oms-heal")
+    except TransportError as error:
+        _logger.warning("healing_waits", error=str(error))
 
 
 @shared_task(name="orders.check_integrity", **_limits)

@@ -36,6 +36,7 @@ from orders.adapters.sql_store import SqlStore
 from orders.adapters.sql_wire import SqlWire
 from orders.integrity import Result
 from orders.pusher import Pusher
+from orders.queries import versions
 
 INTEGRITY: Final = "integrity"
 """Name of the integrity check among the upkeep notes."""
@@ -103,6 +104,13 @@ def gateway() -> services.Gateway:
 def read_side() -> queries.Queries:
     """Return the read side for views, pages and sockets."""
     return queries.Queries(store(), gateway().pending_order)
+
+
+def listings_told() -> versions.Listings:
+    """Return every partition's instruments as the engines told them, read anew."""
+    found = versions.Listings(store(), settings.ENV.partitions)
+    found.refresh()
+    return found
 
 
 def integrity() -> Result | None:

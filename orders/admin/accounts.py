@@ -25,6 +25,7 @@ from orders.adapters.change_requests import Asked
 from orders.admin import changes
 from orders.admin.fields import LineField, UnitsField
 from orders.domain import commands
+from orders.queries import versions
 from risk.domain.limits import Limits
 
 KIND: Final = "account"
@@ -218,7 +219,10 @@ class AccountAdmin(changes.LoggedAdmin):
 
     def ask(self, obj: Account, form: Any, asked: Asked) -> tuple[Asked, bool]:
         terms: Terms = form.terms
-        command = commands.SetAccount(asked.target, terms.name, terms.state, terms.limits)
+        version = changes.next_version(
+            asked, lambda: versions.of_account(wiring.store(), asked.target, obj.seq)
+        )
+        command = commands.SetAccount(asked.target, terms.name, terms.state, terms.limits, version)
         sent = changes.send(asked, command, account_id=asked.target)
         if not obj.pk:
             obj.pk = asked.target

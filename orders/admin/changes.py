@@ -9,7 +9,7 @@ Rules of this file:
 - Rights go by desk role, also for superusers; there is no delete.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -26,18 +26,22 @@ from oms_project.rest import times
 from orders import wiring
 from orders.adapters import change_requests
 from orders.adapters.change_requests import Asked
-from orders.domain import commands
+from orders.domain import commands, events
+from orders.queries import versions
 
 SHOWN_MAX: Final = 10
+_REFUSALS: Final = (events.ChangeRefused, events.AdjustmentRefused, events.CommandSetAside)
 HIDDEN: Final = ("request_id", "seen")
 PENDING: Final = "pending"
 IN_FORCE: Final = "in force"
 NO_EFFECT: Final = "no effect"
+REFUSED: Final = "refused"
 UNKNOWN: Final = "unknown"
 MEANINGS: Final = {
     PENDING: "Sent to the log; the engine does not have it yet.",
     IN_FORCE: "The engine has it.",
-    NO_EFFECT: "The engine found nothing to change, or refused it: see the dead letters.",
+    NO_EFFECT: "The engine found nothing to change.",
+    REFUSED: "The engine refused it: something newer is in force, or it cannot be. Look, ask again.",
     UNKNOWN: "Nobody knows whether the log has it. Sending it again is safe.",
 }
 LOG_DOWN: Final = "The log does not answer. Nothing was sent; try again."
@@ -55,7 +59,31 @@ def state_of(asked: Asked) -> str:
     heads = wiring.store().heads(asked.partition, asked.offset - 1, 1)
     if not heads:
         return PENDING
-    return IN_FORCE if heads[0][0] == asked.offset else NO_EFFECT
+    offset, stream, last_seq = heads[0]
+    if offset != asked.offset:
+        return NO_EFFECT
+    told = [
+        event
+        for chunk in wiring.store().chunks_holding(stream, (last_seq,))
+        for event in versions.told_in(chunk)
+    ]
+    return REFUSED if any(isinstance(event, _REFUSALS) for event in told) else IN_FORCE
+
+
+def next_version(asked: Asked, in_force: Callable[[], int]) -> int:
+    """Return the version a change will be: behind what is in force and what is on its way.
+
+    0, which the engine takes as the next, if the store cannot tell: whoever halts an account must
+    not have to wait for what is shown.
+    """
+    try:
+        under_way = sum(
+            one.id != asked.id and state_of(one) in (PENDING, UNKNOWN)
+            for one in change_requests.newest(asked.kind, asked.target, SHOWN_MAX)
+        )
+        return in_force() + under_way + 1
+    except TransportError:
+        return 0
 
 
 def open_wish(kind: str, target: str) -> Asked | None:

@@ -24,6 +24,7 @@ from marketdata.domain.instrument import (
 from marketdata.models import Instrument as InstrumentRow
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.words import InstrumentState
+from orders import wiring
 from orders.adapters.change_requests import Asked
 from orders.admin import changes
 from orders.admin.fields import PercentField, UnitsField, lots_of, notional_text, percent_text
@@ -236,7 +237,8 @@ class InstrumentAdmin(changes.LoggedAdmin):
         return str(form.terms.symbol)
 
     def ask(self, obj: InstrumentRow, form: Any, asked: Asked) -> tuple[Asked, bool]:
-        sent = changes.send(asked, commands.SetInstrument(form.terms))
+        version = changes.next_version(asked, lambda: wiring.listings_told().version(asked.target))
+        sent = changes.send(asked, commands.SetInstrument(form.terms, version))
         if obj._state.adding:
             obj.pk = asked.target
             instruments.propose([form.terms], 0)

@@ -85,7 +85,9 @@ def test_a_change_of_limits_is_a_command(product: Product) -> None:
     limits = Limits(
         max_open_orders=7, max_order_value=1250_50000000, restricted_symbols=("BTC-USD",)
     )
-    assert command == commands.SetAccount(ACCOUNT, "Alpha Fund", AccountState.REDUCE_ONLY, limits)
+    assert command == commands.SetAccount(
+        ACCOUNT, "Alpha Fund", AccountState.REDUCE_ONLY, limits, version=2
+    )
     assert envelope.actor == actor_of("risk_officer")
     row = Account.objects.get(pk=ACCOUNT)
     assert row.state == "ACTIVE", "not in force before the engine has it"

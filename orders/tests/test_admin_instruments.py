@@ -39,7 +39,7 @@ def test_an_admin_lists_an_instrument(product: Product) -> None:
         mark_age_max_ms=2_500, taker_fee_ppm=1_000, maker_fee_ppm=500,
         state=InstrumentState.TRADING,
     )  # fmt: skip
-    assert command == commands.SetInstrument(wanted)
+    assert command == commands.SetInstrument(wanted, version=1)
     assert Row.objects.get(pk="LTC-EUR").offset is None, "proposed, not in force"
     product.work()
     assert Row.objects.get(pk="LTC-EUR").offset is not None

@@ -261,6 +261,7 @@ def booked(world: World) -> str:
 # ------------------------------------------------------------------ the schedule
 def test_every_task_is_scheduled_limited_and_leaves_no_result() -> None:
     """And what was not done in time is not done late."""
+    app.loader.import_default_modules()  # as a worker does when it starts
     schedule = settings.CELERY_BEAT_SCHEDULE
     names = {entry["task"] for entry in schedule.values()}
     ours = {name for name in app.tasks if not name.startswith("celery.")}
