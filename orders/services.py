@@ -28,6 +28,7 @@ from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import Status, Topic
 from orders.adapters.claimed_records import record_of
 from orders.adapters.in_flight import InFlight
+from orders.adapters.unshown import Unshown
 from orders.domain import commands
 
 NS_PER_MS: Final = 1_000_000
@@ -64,6 +65,7 @@ class Gateway:
         self._log = log
         self._clock = clock
         self._ids = ids
+        self.unshown = Unshown(log, store, _new_row)
 
     def place(
         self,

@@ -103,7 +103,7 @@ def gateway() -> services.Gateway:
 @functools.cache
 def read_side() -> queries.Queries:
     """Return the read side for views, pages and sockets."""
-    return queries.Queries(store(), gateway().pending_order)
+    return queries.Queries(store(), gateway().pending_order, gateway().unshown.add)
 
 
 def listings_told() -> versions.Listings:

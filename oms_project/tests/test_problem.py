@@ -41,7 +41,7 @@ class BugError(Exception):
 RAISED: list[tuple[Exception, str]] = [
     (BugError("secret detail"), "internal_error"),
     (ValueError("secret detail"), "internal_error"),
-    (ProblemError(Problem("trading_halted")), "trading_halted"),
+    (ProblemError(Problem("invalid_state_transition")), "invalid_state_transition"),
     (AccessError("token_expired"), "token_expired"),
     (TransportError("log"), "durable_log_unavailable"),
     (UnknownOutcomeError("log"), "durable_log_unavailable"),

@@ -13,7 +13,7 @@ from marketdata import wiring as market
 from marketdata.domain.instrument import Instrument, Units
 from oms_project.access import accounts as accounts_table
 from oms_project.kernel.errors import TransportError
-from oms_project.kernel.ports import FillRow, OrderQuery, OrderRow, OrderStore
+from oms_project.kernel.ports import FillRow, OrderPage, OrderQuery, OrderRow, OrderStore
 from oms_project.kernel.words import OPEN, Role, Status
 from orders.adapters import stream
 from orders.adapters.stream import FillPage, Story, open_chunk
@@ -28,14 +28,19 @@ SNAPSHOT_FILLS: Final = 50
 SNAPSHOT_TRIES: Final = 3
 
 Pending = Callable[[str, Sequence[str]], OrderRow | None]
+PageOf = Callable[[OrderQuery], OrderPage]
+Unshown = Callable[[OrderQuery, PageOf], OrderPage]
 
 
 class Queries:
     """Reads of one process. Safe for any number of threads."""
 
-    def __init__(self, store: OrderStore, pending: Pending | None = None) -> None:
+    def __init__(
+        self, store: OrderStore, pending: Pending | None = None, unshown: Unshown | None = None
+    ) -> None:
         self.store = store
         self._pending = pending
+        self._unshown = unshown
 
     # -------------------------------------------------------------- orders
     def order_row(self, order_id: str, account_ids: Sequence[str]) -> OrderRow | None:
@@ -58,6 +63,8 @@ class Queries:
     def orders(self, query: OrderQuery, cursor: str = "") -> Value:
         """Return one page and the cursor of the next (null: that was all).
 
+        What is acknowledged and not stored yet is in it, as NEW.
+
         A page may have fewer than query.limit, even none, and more behind its cursor.
 
         Raises:
@@ -67,7 +74,8 @@ class Queries:
         if cursor:
             place = cursors.read(cursor, cursors.OrderPlace, mark)
             query = msgspec.structs.replace(query, before_id=place.before_id)
-        page = self.store.page(query)
+        read = self.store.page
+        page = read(query) if self._unshown is None else self._unshown(query, read)
         following = cursors.OrderPlace(mark, page.before_id) if page.before_id else None
         return {
             "orders": shown_orders(page.rows),
