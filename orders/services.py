@@ -11,6 +11,7 @@ from oms_project.adapters.intake import GroupCommit
 from oms_project.kernel import ids as make
 from oms_project.kernel import wire
 from oms_project.kernel.errors import GapError
+from oms_project.kernel.numbers import NS_PER_MS
 from oms_project.kernel.ports import (
     Claim,
     ClaimState,
@@ -31,7 +32,6 @@ from orders.adapters.in_flight import InFlight
 from orders.adapters.unshown import Unshown
 from orders.domain import commands
 
-NS_PER_MS: Final = 1_000_000
 FORGET_AT_ONCE: Final = 10_000
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
+from oms_project.kernel.numbers import NS_PER_MS
+
 STALE_MS: Final = 3_000
-NS_PER_MS: Final = 1_000_000
 
 
 class Freshness:

@@ -22,13 +22,13 @@ import msgspec
 
 from marketdata.domain.prices import Level, Trade
 from marketdata.domain.quote import FeedStep, Quote
+from oms_project.kernel.numbers import PPM
 
 STEP_NS: Final = 100_000_000
 STEPS_MAX: Final = 600
 """Internal steps made up for in one call; after a longer pause the market just goes on."""
 
 MILLI: Final = 1_000
-PPM: Final = 1_000_000
 ANCHOR_PULL: Final = 600
 """The price goes 1/600 of the way back to its anchor each step: half of it in about 40 s."""
 HOME_PULL: Final = 50_000

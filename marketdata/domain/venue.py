@@ -23,9 +23,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from marketdata.domain.freshness import NS_PER_MS
 from marketdata.domain.prices import Level, SymbolPrices
 from marketdata.domain.simulate import Dice
+from oms_project.kernel.numbers import NS_PER_MS
 from oms_project.kernel.ports import CancelRoute, Report, ReportKind, Route
 
 KNOWN_MAX: Final = 50_000

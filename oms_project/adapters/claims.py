@@ -19,6 +19,7 @@ from django.db import (
     transaction,
 )
 
+from oms_project.kernel import ids
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError, UnstorableError
 from oms_project.kernel.ports import Claim, ClaimState
 
@@ -103,7 +104,7 @@ class SqlIdempotencyStore:
                 "DELETE FROM orders_claim WHERE ids_base IN (SELECT ids_base FROM orders_claim "
                 # ids_base starts with the time, in hex: the unique index serves as the one by age.
                 "WHERE ids_base < %s AND at_ms < %s ORDER BY ids_base LIMIT %s)",
-                (_time_prefix(before_ms), before_ms, limit),
+                (ids.base_since(before_ms), before_ms, limit),
             )
             return int(cursor.rowcount)
 
@@ -126,11 +127,6 @@ def _marks(rows: int) -> str:
 
 def _flat(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     return [value for row in rows for value in row]
-
-
-def _time_prefix(at_ms: int) -> str:
-    text = f"{at_ms:012x}"
-    return f"{text[:8]}-{text[8:]}"
 
 
 def _find(cursor: Any, keys: Sequence[tuple[str, str, str]]) -> dict[Any, ClaimState]:

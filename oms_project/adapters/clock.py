@@ -2,10 +2,10 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Final
 
-NS_PER_S: Final = 1_000_000_000
-NS_PER_MS: Final = 1_000_000
+from oms_project.kernel.numbers import NS_PER_MS, NS_PER_S
+
+__all__ = ["NS_PER_MS", "NS_PER_S", "FakeClock", "SystemClock", "utc"]
 
 
 class SystemClock:

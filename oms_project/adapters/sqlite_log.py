@@ -14,17 +14,16 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from oms_project.adapters.clock import SystemClock
 from oms_project.adapters.crash import crash
 from oms_project.adapters.sqlite_file import SYNCED, TopicFile, noted
-from oms_project.kernel import wire
+from oms_project.kernel import ids, wire
 from oms_project.kernel.errors import GapError, TransportError
+from oms_project.kernel.ids import PARTITION_BITS
 from oms_project.kernel.ports import Claim, ClaimState, Record, StoredRecord, Submission
 from oms_project.kernel.words import Topic
 
-PARTITION_BITS: Final = 48
 POLL_MS_MIN, POLL_MS_MAX = 1, 5
 
 _CLAIM_COLUMNS = (
@@ -293,14 +292,8 @@ class SqliteIntake:
             return connection.execute(
                 "DELETE FROM claims WHERE ids_base IN "
                 "(SELECT ids_base FROM claims WHERE ids_base < ? ORDER BY ids_base LIMIT ?)",
-                (_time_prefix(before_ms), limit),
+                (ids.base_since(before_ms), limit),
             ).rowcount
-
-
-def _time_prefix(at_ms: int) -> str:
-    """Return the smallest ids_base of that time: bases sort by time (kernel/ids.py)."""
-    text = f"{at_ms:012x}"
-    return f"{text[:8]}-{text[8:]}"
 
 
 def _stored_claim(connection: sqlite3.Connection, claim: Claim) -> ClaimState:

@@ -11,6 +11,8 @@ import re
 import zlib
 from typing import Final
 
+PARTITION_BITS: Final = 48
+"""Of an integer that sorts by partition, then offset, the lower bits are the offset."""
 INDEX_MAX: Final = 0xFFFF
 ID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ID: Final = re.compile(ID_PATTERN)
@@ -35,6 +37,12 @@ def order_id_base(account_id: str, endpoint: str, key: str, at_ms: int) -> str:
     variant = 0x8000 | (bits >> 12) & 0x3FFF
     low = (bits >> 26) & 0xFFFFFFFF
     return f"{time_hex[:8]}-{time_hex[8:]}-7{high:03x}-{variant:04x}-{low:08x}"
+
+
+def base_since(at_ms: int) -> str:
+    """Return the smallest base of that time: bases sort by time."""
+    text = f"{at_ms:012x}"
+    return f"{text[:8]}-{text[8:]}"
 
 
 _INDEX_HEX: Final = tuple(f"{index:04x}" for index in range(1024))

@@ -19,6 +19,8 @@ Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """As Int64, and not below zero: an amount, a time since 1970, a number of something."""
 
+NS_PER_MS: Final = 1_000_000
+NS_PER_S: Final = 1_000_000_000
 PPM: Final = 1_000_000
 """Rates (fees, collars) are integers in parts per million."""
 

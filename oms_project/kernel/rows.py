@@ -254,6 +254,10 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
     last_command: int
 
 
+SNAPSHOTS_KEPT = 2
+"""Of a partition, by every store: the one before the newest is there if that is broken."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """The engine's state of a partition after the command at offset - 1.
 

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from oms_project.kernel.numbers import NS_PER_S
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _GRAMMAR: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII
 )
-_NS_PER_S: Final = 1_000_000_000
 NS_MAX: Final = 2**63 - 1
 """What a database's integer can hold."""
 
@@ -21,7 +22,7 @@ def _second(epoch_s: int) -> str:
 
 def text(at_ns: int) -> str:
     """Return nanoseconds since 1970 as 2026-01-31T12:00:00.000001Z, cut to microseconds."""
-    epoch_s, rest_ns = divmod(at_ns, _NS_PER_S)
+    epoch_s, rest_ns = divmod(at_ns, NS_PER_S)
     return f"{_second(epoch_s)}.{rest_ns // 1000:06d}Z"
 
 
@@ -40,7 +41,7 @@ def read_ns(value: str) -> int:
     except ValueError as error:
         raise ValueError(f"no such time: {error}") from error
     epoch_s = (moment - _EPOCH) // timedelta(seconds=1)
-    at_ns = epoch_s * _NS_PER_S + int((fraction or "0").ljust(9, "0"))
+    at_ns = epoch_s * NS_PER_S + int((fraction or "0").ljust(9, "0"))
     if abs(at_ns) > NS_MAX:
         raise ValueError("further away than a time can be: 1678 to 2261")
     return at_ns

@@ -12,11 +12,9 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
+from oms_project.kernel.numbers import NS_PER_S
 from oms_project.kernel.ports import Clock
-
-NS_PER_S: Final = 1_000_000_000
 
 
 class NoTurnError(Exception):

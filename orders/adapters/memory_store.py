@@ -10,9 +10,8 @@ import msgspec
 
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import FencedError, TransportError, UnstorableError
+from oms_project.kernel.rows import SNAPSHOTS_KEPT
 from orders.adapters import pages
-
-SNAPSHOTS_KEPT = 2
 
 
 class MemoryStore:

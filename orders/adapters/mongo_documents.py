@@ -14,13 +14,13 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from oms_project.kernel import ports as p
+from oms_project.kernel.ids import PARTITION_BITS
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
 
 DUPLICATE_KEY: Final = 11000
 _OF_THE_DATA: Final = {2, 9, 14, 121, 10334, 17280}
 """BadValue, FailedToParse, TypeMismatch, a document that fails validation, too large, a key too long."""
-PARTITION_BITS: Final = 48
 WRITES_MAX: Final = 500
 """Writes in one round trip."""
 

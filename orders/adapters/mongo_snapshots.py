@@ -16,9 +16,9 @@ from pymongo.errors import DuplicateKeyError
 
 from oms_project.kernel.errors import FencedError
 from oms_project.kernel.ports import Snapshot
+from oms_project.kernel.rows import SNAPSHOTS_KEPT
 
 PART_BYTES: Final = 8 * 1024 * 1024
-SNAPSHOTS_KEPT: Final = 2
 
 Document = dict[str, Any]
 

@@ -1,14 +1,12 @@
 """Lists of orders in pages, as every store gives them: where they begin and end, and the whole of one."""
 
 from collections.abc import Callable
-from typing import Final
 
 import msgspec
 
 from oms_project.kernel import ids
+from oms_project.kernel.numbers import NS_PER_MS
 from oms_project.kernel.ports import OrderPage, OrderQuery, OrderRow
-
-NS_PER_MS: Final = 1_000_000
 
 
 def since(query: OrderQuery) -> str:

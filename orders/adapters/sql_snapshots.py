@@ -2,17 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 import msgspec
 from django.db import transaction
 
 from oms_project.kernel.errors import FencedError
 from oms_project.kernel.ports import Snapshot
+from oms_project.kernel.rows import SNAPSHOTS_KEPT
 from orders.adapters.sql_statements import INSERT_SEGMENT
 from orders.adapters.sql_wire import SqlWire
-
-SNAPSHOTS_KEPT: Final = 2
 
 
 class SqlSnapshots:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from marketdata.domain.instrument import UNITS_MAX, Units
 from marketdata.domain.mark import Mark
-from oms_project.kernel.numbers import PPM
+from oms_project.kernel.numbers import NS_PER_MS, PPM
 from oms_project.kernel.words import AccountState, InstrumentState, Side
 from risk.domain.limits import Limits
-from risk.domain.rules import BALANCE_MAX, NS_PER_MS, market_worst
+from risk.domain.rules import BALANCE_MAX, market_worst
 
 if TYPE_CHECKING:
     from oms_project.kernel.terms import Terms

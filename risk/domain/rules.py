@@ -18,12 +18,11 @@ import msgspec
 
 from marketdata.domain.instrument import SUM_MAX, UNITS_MAX, Instrument, Units
 from marketdata.domain.mark import Mark
-from oms_project.kernel.numbers import PPM, ceil_div
+from oms_project.kernel.numbers import NS_PER_MS, PPM, ceil_div
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import AccountState, InstrumentState
 from risk.domain.limits import Limits
 
-NS_PER_MS: Final = 1_000_000
 BALANCE_MAX: Final = SUM_MAX // 2
 """What an account may come to own of one asset through its orders, in smallest units."""
 
