@@ -58,4 +58,4 @@ infra-test:  ## terraform, executed offline
 	@bash terraform/tools/infra_test.sh
 
 clean:
-	rm -rf .venv data staticfiles .coverage htmlcov
+	rm -rf .venv data .coverage htmlcov

@@ -253,8 +253,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # ------------------------------------------------------------------ files and logs
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = ENV.data_dir / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "oms_project.delivery.HashedFiles"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 LOGGING_CONFIG = None

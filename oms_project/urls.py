@@ -6,12 +6,13 @@ from django.contrib import admin
 from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
-from oms_project import health
+from oms_project import delivery, health
 from oms_project.access import pages
 
 admin.autodiscover()
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("favicon.ico", delivery.favicon, name="favicon"),
     path("admin/", admin.site.urls),
     path("health", health.health, name="health"),
     path("password/", pages.PasswordView.as_view(), name="password"),

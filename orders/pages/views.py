@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.pages import shapes
@@ -239,7 +240,7 @@ class Pages:
 
 
 def _page(view: View) -> View:
-    return login_required(require_safe(ensure_csrf_cookie(_uncached(view))))
+    return login_required(require_safe(gzip_page(ensure_csrf_cookie(_uncached(view)))))
 
 
 def _uncached(view: View) -> View:

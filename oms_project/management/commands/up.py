@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from oms_project import env
+from oms_project import delivery, env
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.adapters.process import stop_on_signals
 
@@ -172,9 +172,10 @@ def on_services(arguments: list[str], stop: threading.Event, console: Console) -
 
 
 def prepare(*, demo: bool) -> None:
-    """Make the tables and, if wanted, the demo; safe to repeat."""
+    """Make the tables, the static files and, if wanted, the demo; safe to repeat."""
     for alias in settings.DATABASES:
         call_command("migrate", database=alias, verbosity=0, interactive=False)
+    delivery.collect()
     if settings.ENV.log_url.startswith("kafka://"):
         call_command("topics_create", verbosity=0)
     if demo:

@@ -8,7 +8,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Response, expect
 
 from oms_project import env
 from oms_project.adapters.servers import HOST, free_port
@@ -151,3 +151,26 @@ def test_page_goes_on_after_the_server_was_killed(alice: Watched, up: Up) -> Non
     expect(page.locator("#open-rows tr")).to_have_count(0)
     assert "reconnecting" in alice.states(), "it is still the page that saw it"
     assert [said for said in alice.found() if "WebSocket connection" not in said] == []
+
+
+def test_cold_trading_page_is_small_and_its_files_are_kept(alice: Watched) -> None:
+    """Under 130 kB on the wire; what is named by its content is asked for once."""
+    context = alice.page.context
+    page = context.new_page()
+    wire = context.new_cdp_session(page)
+    wire.send("Network.enable")
+    wire.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    sizes: list[float] = []
+    wire.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    kept: list[str] = []
+
+    def look(answer: Response) -> None:
+        if "/static/" in answer.url:
+            kept.append(answer.headers["cache-control"])
+
+    page.on("response", look)
+    page.goto(f"{alice.base}/trade/BTC-USD/")
+    page.wait_for_selector("#connection[data-state=live]")
+    assert sum(sizes) < 130_000, sum(sizes)
+    assert len(kept) > 10
+    assert all("immutable" in said for said in kept), kept
