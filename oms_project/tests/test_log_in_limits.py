@@ -198,6 +198,13 @@ def test_nobody_waits_for_ever(slow: Slow, monkeypatch: Any) -> None:
     eventually(lambda: slow.done == 1)
 
 
+def test_a_command_is_not_hurried(monkeypatch: Any) -> None:
+    """The demo is seeded on a machine however slow: there nobody waits behind it, and nobody retries."""
+    monkeypatch.setattr(hashing, "WAIT_S_MAX", 0.0)
+    with hashing.patiently():
+        assert BoundedScrypt().encode("x", "salt")
+
+
 def test_it_is_djangos_scrypt(settings: Any) -> None:
     """The same bytes: a hash of before is good, and one of now is good elsewhere."""
     settings.PASSWORD_HASHERS = [SCRYPT]

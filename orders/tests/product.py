@@ -165,5 +165,7 @@ def product(tmp_path: Path, monkeypatch: Any) -> Iterator[Product]:
     monkeypatch.setattr(market, "view", lambda: view)
     principal.forget_all()
     market.forget_instruments()
+    wiring.read_side.cache_clear()  # it holds the gateway it was made with
     yield made
+    wiring.read_side.cache_clear()
     made.close()
