@@ -1,19 +1,26 @@
 """Strict input for DRF: nothing is trimmed, coerced or ignored."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from oms_project.rest.parsers import body_of
 
+NO_NUL: Final = r"^[^\x00]*$"
+
 
 class Text(serializers.CharField):
-    """A JSON string as it is: a number is no text, blanks stay."""
+    """A JSON string as it is: a number is no text, blanks stay.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(trim_whitespace=False, **kwargs)
+    pattern: what the whole text must be like; the schema says it, too. Without one all but NUL goes.
+    """
+
+    def __init__(self, *, pattern: str = NO_NUL, **kwargs: Any) -> None:
+        validators = [RegexValidator(pattern)]
+        super().__init__(trim_whitespace=False, validators=validators, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

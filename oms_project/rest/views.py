@@ -29,7 +29,7 @@ class PairSerializer(serializers.Serializer[Any]):
 
 
 class RefreshBody(Body):
-    refresh = Text(min_length=1, max_length=4_096)
+    refresh = Text(min_length=1, max_length=4_096, pattern=r"^[A-Za-z0-9_.-]+$")
 
 
 class OpenView(APIView):
