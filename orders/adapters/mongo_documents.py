@@ -16,13 +16,16 @@ from pymongo.errors import BulkWriteError
 from oms_project.kernel import ports as p
 from oms_project.kernel.ids import PARTITION_BITS
 from oms_project.kernel.terms import Terms
-from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
+from oms_project.kernel.words import OPEN, OrderType, Side, Status, TimeInForce
 
 DUPLICATE_KEY: Final = 11000
 _OF_THE_DATA: Final = {2, 9, 14, 121, 10334, 17280}
 """BadValue, FailedToParse, TypeMismatch, a document that fails validation, too large, a key too long."""
 WRITES_MAX: Final = 500
 """Writes in one round trip."""
+
+OPEN_OF: Final = "open_of"
+"""The account, in orders that are open and in no other: the sparse index of the few among millions."""
 
 Document = dict[str, Any]
 
@@ -97,6 +100,8 @@ def order_document(row: p.OrderRow) -> Document:
             document[name]
         ).value  # bson would look for a way to say it, each time
     document["reason"] = str(row.reason)
+    if row.status in OPEN:
+        document[OPEN_OF] = row.account_id
     return document
 
 
@@ -108,7 +113,9 @@ def order_update(row: p.OrderUpdate) -> UpdateOne:
         if value:  # facts are never undone
             facts[name] = str(value) if isinstance(value, str) else value
     where = {"_id": row.order_id, "account_id": row.account_id, "version": {"$lt": row.version}}
-    return UpdateOne(where, {"$set": facts})
+    if row.status in OPEN:
+        return UpdateOne(where, {"$set": {**facts, OPEN_OF: row.account_id}})
+    return UpdateOne(where, {"$set": facts, "$unset": {OPEN_OF: ""}})
 
 
 def step_document(row: p.StepRow) -> Document:
@@ -142,6 +149,27 @@ def progress_update(changes: p.Changes) -> UpdateOne:
     return UpdateOne(where, {"$set": values}, upsert=True)
 
 
+def filters(
+    query: p.OrderQuery, account_id: str, since: str, before: str | None
+) -> tuple[Document, Document]:
+    """Return what an index answers of a list of one account's orders, and the rest."""
+    where: Document = {"account_id": account_id}
+    rest: Document = {}
+    if query.statuses and OPEN.issuperset(query.statuses):
+        where = {OPEN_OF: account_id}
+    ids = {operator: value for operator, value in (("$gte", since), ("$lt", before)) if value}
+    if ids:
+        where["_id"] = ids
+    if query.client_order_id is not None:
+        where["client_order_id"] = query.client_order_id
+    for name in ("symbol", "side"):
+        if getattr(query, name) is not None:
+            rest[name] = getattr(query, name)
+    if query.statuses and set(query.statuses) != OPEN:
+        rest["status"] = {"$in": [str(status) for status in query.statuses]}
+    return where, rest
+
+
 def owned_by(account_ids: Sequence[str]) -> Document:
     if len(account_ids) == 1:
         return {"account_id": account_ids[0]}
@@ -150,6 +178,7 @@ def owned_by(account_ids: Sequence[str]) -> Document:
 
 def order_row(document: Document) -> p.OrderRow:
     document["order_id"] = document.pop("_id")
+    document.pop(OPEN_OF, None)
     document["status"] = Status(document["status"])
     terms = [document.pop(name) for name in Terms.__struct_fields__]
     document["terms"] = msgspec.convert(terms, Terms)

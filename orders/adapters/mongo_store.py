@@ -106,25 +106,28 @@ class MongoStore:
         return None if found is None else docs.order_row(found)
 
     def page(self, query: p.OrderQuery) -> p.OrderPage:
-        where = docs.owned_by(query.account_ids)
-        for name, value in (
-            ("symbol", query.symbol),
-            ("side", query.side),
-            ("client_order_id", query.client_order_id),
-        ):
-            if value is not None:
-                where[name] = value
-        if query.statuses:
-            where["status"] = {"$in": [str(status) for status in query.statuses]}
-        ids = {"$gte": pages.since(query), "$lt": pages.before(query)}
-        ids = {operator: value for operator, value in ids.items() if value}
-        if ids:
-            where["_id"] = ids
+        def ids_of(account_id: str, scan: int) -> pages.Ids:
+            return self._ids(query, account_id, scan)
+
+        return pages.merged(query.limit, query.account_ids, ids_of, self._rows)
+
+    def _ids(self, query: p.OrderQuery, account_id: str, scan: int) -> pages.Ids:
+        where, rest = docs.filters(query, account_id, pages.since(query), pages.before(query))
+        orders, newest, stop = self._db().orders, [("_id", DESCENDING)], ""
         with _reading():
-            found = self._db().orders.find(where).sort("_id", DESCENDING).limit(query.limit + 1)
-            rows = [docs.order_row(document) for document in found]
-        shown = rows[: query.limit]
-        return p.OrderPage(shown, shown[-1].order_id if len(rows) > len(shown) else None)
+            if rest and query.client_order_id is None:
+                seen = orders.find(where, {"_id": 1}).sort(newest).skip(scan - 1).limit(1)
+                stop = next((one["_id"] for one in seen), "")
+            if stop:
+                where["_id"] = {**where.get("_id", {}), "$gte": stop}
+            found = orders.find({**where, **rest}, {"_id": 1}).sort(newest).limit(query.limit + 1)
+            ids = [one["_id"] for one in found]
+        return ids, "" if len(ids) > query.limit else stop
+
+    def _rows(self, shown: Sequence[tuple[str, str]]) -> list[p.OrderRow]:
+        wanted = {"_id": {"$in": [order_id for order_id, _ in shown]}}
+        with _reading():
+            return [docs.order_row(document) for document in self._db().orders.find(wanted)]
 
     def find(self, query: p.OrderQuery) -> list[p.OrderRow]:
         return pages.whole(self.page, query)
@@ -219,6 +222,7 @@ class MongoStore:
         with _writing():
             db.orders.create_index([("account_id", ASCENDING), ("_id", DESCENDING)])
             db.orders.create_index([("account_id", ASCENDING), ("client_order_id", ASCENDING)])
+            db.orders.create_index([(docs.OPEN_OF, ASCENDING)], sparse=True)
             db.steps.create_index([("order_id", ASCENDING), ("seq", ASCENDING)])
             db.chunks.create_index([("stream", ASCENDING), ("last_seq", ASCENDING)])
             db.snapshot_parts.create_index([("partition", ASCENDING)])

@@ -1,12 +1,26 @@
-"""Lists of orders in pages, as every store gives them: where they begin and end, and the whole of one."""
+"""Lists of orders in pages, as every store gives them: where they begin and end, and the whole of one.
 
-from collections.abc import Callable
+An account at a time, merged by id: no index gives several accounts in one order. A page looks at
+SCAN_MAX rows at most: filters that no index answers say where they stopped, and the list goes on there.
+"""
+
+from collections.abc import Callable, Sequence
+from heapq import merge
+from typing import Final, TypeVar
 
 import msgspec
 
 from oms_project.kernel import ids
 from oms_project.kernel.numbers import NS_PER_MS
 from oms_project.kernel.ports import OrderPage, OrderQuery, OrderRow
+
+SCAN_MAX: Final = 6_000
+"""Rows looked at for one page, of all accounts together."""
+SCAN_MIN: Final = 200
+
+Account = TypeVar("Account")
+Ids = tuple[list[str], str]
+"""Of one account, newest first: one id more than a page, and how far it looked ("": to the end)."""
 
 
 def since(query: OrderQuery) -> str:
@@ -21,6 +35,32 @@ def before(query: OrderQuery) -> str | None:
     # The millisecond of to_ns counts, unless it is the first moment of it.
     to_id = ids.first_id(query.to_ns + NS_PER_MS - 1)
     return to_id if query.before_id is None else min(to_id, query.before_id)
+
+
+def merged(
+    limit: int,
+    accounts: Sequence[Account],
+    ids_of: Callable[[Account, int], Ids],
+    rows_of: Callable[[Sequence[tuple[str, Account]]], list[OrderRow]],
+) -> OrderPage:
+    """Return the newest orders of all *accounts*: ids first, then the rows of those that are shown.
+
+    ids_of: of one account, looking at so many rows; rows_of: of (order id, account), in any order.
+    """
+    lists: list[list[tuple[str, Account]]] = []
+    seen_to = ""
+    for account in accounts:
+        found, stopped_at = ids_of(account, max(SCAN_MIN, SCAN_MAX // len(accounts)))
+        lists.append([(order_id, account) for order_id in found])
+        seen_to = max(seen_to, stopped_at)
+    # An account that was not looked at to its end may have more below where it stopped.
+    every = [
+        one for one in merge(*lists, key=lambda one: one[0], reverse=True) if one[0] >= seen_to
+    ]
+    shown = every[:limit]
+    rows = sorted(rows_of(shown), key=lambda row: row.order_id, reverse=True)
+    before_id = shown[-1][0] if len(every) > len(shown) else seen_to
+    return OrderPage(rows, before_id or None)
 
 
 def whole(page: Callable[[OrderQuery], OrderPage], query: OrderQuery) -> list[OrderRow]:

@@ -1,17 +1,14 @@
 """Lists of orders in the SQL store: bounded in time and memory, whatever is asked for.
 
 Rules of this file:
-- An account at a time, merged by id: no index gives several accounts in one order.
-- A page costs what it shows and SCAN_MAX rows at most: filters without an index of their own (a symbol,
-  a side, a status that is over) look at so many rows behind the cursor and say where they stopped.
-  Every index is paid for by every order; one by symbol costs a fifth of what storing an order costs.
+- Filters without an index of their own (a symbol, a side, a status that is over) look at so many rows
+  as pages.py says. Every index is paid for by every order; one by symbol costs a fifth of storing it.
 - At most READERS at once: what they read stays in memory until it is sent.
 """
 
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from heapq import merge
 from typing import Any, Final
 
 from oms_project.kernel import ports as p
@@ -20,9 +17,6 @@ from oms_project.kernel.words import OPEN, Status
 from orders.adapters import pages, sql_rows
 from orders.adapters.sql_wire import SqlWire, marks
 
-SCAN_MAX: Final = 6_000
-"""Rows looked at for one page, of all accounts together."""
-SCAN_MIN: Final = 200
 READERS: Final = 8
 READER_WAIT_S: Final = 2.0
 
@@ -37,7 +31,7 @@ class SqlLists:
     # -------------------------------------------------------------- orders
 
     def page(self, query: p.OrderQuery) -> p.OrderPage:
-        """As OrderStore.page: ids by account first, then the rows of those that are shown."""
+        """As OrderStore.page."""
         if not query.account_ids:
             return p.OrderPage([])
         with self._reading():
@@ -46,21 +40,13 @@ class SqlLists:
             if query.symbol is not None and query.symbol not in names:
                 return p.OrderPage([])
             accounts = [names[one] for one in query.account_ids if one in names]
-            lists, seen_to = [], ""
-            for account in accounts:
-                scan = max(SCAN_MIN, SCAN_MAX // len(accounts))
-                ids, stopped_at = self._ids(_Filter(query, account, names), scan)
-                lists.append([(order_id, account) for order_id in ids])
-                seen_to = max(seen_to, stopped_at)
-            # An account that was not looked at to its end may have more below where it stopped.
-            found = [one for one in merge(*lists, reverse=True) if one[0] >= seen_to]
-            shown = found[: query.limit]
-            if len(found) > len(shown):
-                return p.OrderPage(self._orders(shown), shown[-1][0])
-            return p.OrderPage(self._orders(shown), seen_to or None)
 
-    def _ids(self, where: "_Filter", scan: int) -> tuple[list[str], str]:
-        """Return one id more than a page of one account, and how far it looked: "" for to the end."""
+            def ids_of(account: int, scan: int) -> pages.Ids:
+                return self._ids(_Filter(query, account, names), scan)
+
+            return pages.merged(query.limit, accounts, ids_of, self._orders)
+
+    def _ids(self, where: "_Filter", scan: int) -> pages.Ids:
         stop = ""
         if where.scans:
             last = self._wire.rows(
@@ -93,7 +79,6 @@ class SqlLists:
                 account, *ids,
             )  # fmt: skip
             found += [sql_rows.order_row(row) for row in rows]
-        found.sort(key=lambda row: row.order_id, reverse=True)
         return found
 
     @contextmanager
@@ -127,7 +112,7 @@ class _Filter:
             return "orders_order", []
         few = (
             "(SELECT * FROM orders_order WHERE account = %s AND client_order_id = %s "
-            f"LIMIT {SCAN_MAX}) AS few"
+            f"LIMIT {pages.SCAN_MAX}) AS few"
         )
         return few, [self._account, self._client_order_id]
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.words import OPEN, Side, Status
-from orders.adapters import sql_lists
+from orders.adapters import pages, sql_lists
 from orders.adapters.sql_store import SqlStore
 from orders.tests.contracts.rows import ACCOUNT, AT_NS, OTHER, an_order, changes, order_id
 
@@ -77,8 +77,8 @@ def test_pages_that_stop_early_lose_nothing(
     """However few rows are looked at for one page, all pages together are the list."""
     query = p.OrderQuery(account_ids=(ACCOUNT, OTHER), limit=400, **asked)
     whole = store.find(query)
-    monkeypatch.setattr(sql_lists, "SCAN_MAX", scan)
-    monkeypatch.setattr(sql_lists, "SCAN_MIN", 1)
+    monkeypatch.setattr(pages, "SCAN_MAX", scan)
+    monkeypatch.setattr(pages, "SCAN_MIN", 1)
     seen: list[p.OrderRow] = []
     before = query.before_id
     rounds = 0
@@ -96,8 +96,8 @@ def test_pages_that_stop_early_lose_nothing(
 def test_a_filter_that_matches_nothing_looks_no_further_than_it_may(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql_lists, "SCAN_MAX", 40)
-    monkeypatch.setattr(sql_lists, "SCAN_MIN", 1)
+    monkeypatch.setattr(pages, "SCAN_MAX", 40)
+    monkeypatch.setattr(pages, "SCAN_MIN", 1)
     page = store.page(p.OrderQuery(account_ids=(ACCOUNT,), statuses=(Status.CANCELED,)))
     assert page == p.OrderPage([], order_id(222))
 

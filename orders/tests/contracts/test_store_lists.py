@@ -5,6 +5,7 @@ import pytest
 
 from oms_project.kernel import ports as p
 from oms_project.kernel.words import OPEN, Side, Status
+from orders.adapters import pages
 from orders.tests.contracts.rows import (
     ACCOUNT,
     AT_NS,
@@ -55,8 +56,11 @@ def test_orders_are_found(store: p.OrderStore, query: dict, numbers: list[int]) 
     assert [row.order_id for row in found] == [order_id(number) for number in numbers]
 
 
-def test_a_long_list_goes_on_where_a_page_ended(store: p.OrderStore) -> None:
+def test_a_long_list_goes_on_where_a_page_ended(
+    store: p.OrderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rare rows among many: a page may be short, but the pages together have all, each once."""
+    monkeypatch.setattr(pages, "SCAN_MAX", 500)
     orders = [
         an_order(
             number, account_id=(ACCOUNT, OTHER)[number % 2],

@@ -9,7 +9,7 @@ from django.test import Client
 
 from oms_project.kernel.words import Role
 from orders import wiring
-from orders.adapters import sql_lists
+from orders.adapters import pages
 from orders.domain import events as e
 from orders.tests.world import World, accepted, canceled, fill, new_id, publish, routed
 
@@ -160,8 +160,8 @@ def test_a_page_that_found_nothing_yet_goes_on(desk: Desk, monkeypatch: pytest.M
     rare = desk.world.order(desk.mine, symbol="ETH-USD")
     for _ in range(3):
         desk.world.order(desk.mine)
-    monkeypatch.setattr(sql_lists, "SCAN_MAX", 2)
-    monkeypatch.setattr(sql_lists, "SCAN_MIN", 1)
+    monkeypatch.setattr(pages, "SCAN_MAX", 2)
+    monkeypatch.setattr(pages, "SCAN_MIN", 1)
     first = desk.page("/orders/?symbol=ETH-USD")
     assert "No order fits these filters" not in first
     assert "look further back" in first
