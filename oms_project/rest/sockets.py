@@ -38,7 +38,8 @@ SWEEP_S: Final = 2.0
 """How often everybody is looked up again; with the principal's cache this stays below 5 s."""
 READS_AT_ONCE: Final = 2
 """Of all sockets; at most one of a user's. The other threads are for everybody else's work."""
-REST_OVER_NS: Final = 5 * NS_PER_MS
+REST_OVER_NS: Final = NS_PER_MS
+"""What took longer is followed by a rest as long: half of a thread is the most one user gets."""
 SWEEP_AT_ONCE: Final = 4
 PROTOCOL: Final = "oms.v1"
 BEARER: Final = "bearer."
