@@ -42,7 +42,7 @@ new Ladder(store, book, (price, side) => {
 });
 new Tape(store);
 new TickerBar(store);
-new Worth(store, (position) => closing.marked(position));
+const worth = new Worth(store);
 new Blotter(store, { toasts, closing, memory });
 new Keys({ ticket });
 ignoreRepeats(document);
@@ -99,6 +99,7 @@ function receiveOrders(message) {
     store.snapshot(message);
     loadAccount();
     loadHistory();
+    worth.load();
   } else if (message.op === "event") {
     receiveEvent(message);
   } else if (message.op === "error") {

@@ -110,6 +110,7 @@ class MockSymbol:
             "mark": decimal(self.mid, self.tick),
             "high_24h": decimal(self.high, self.tick),
             "low_24h": decimal(self.low, self.tick),
+            "open_24h": decimal(self.open, self.tick),
             "volume_24h": "18342.5511",
             "change_24h": decimal(change, "0.01"),
             "state": self.state,

@@ -44,6 +44,10 @@ def account(request: HttpRequest, account_id: str) -> JsonResponse:
     return JsonResponse({**DESK.account(), "account_id": account_id})
 
 
+def fills(request: HttpRequest, account_id: str) -> JsonResponse:
+    return JsonResponse({"fills": DESK.fills(str(account_id)), "next_cursor": None})
+
+
 def turn(request: HttpRequest) -> JsonResponse:
     """For the tests: what the risk desk and the market may do to somebody's open page."""
     asked = msgspec.json.decode(request.body)
@@ -68,6 +72,7 @@ urlpatterns = [
     path("api/orders/cancel", cancel_all),
     path("api/orders/<uuid:order_id>/cancel", cancel),
     path("api/accounts/<uuid:account_id>", account),
+    path("api/accounts/<uuid:account_id>/fills", fills),
     path("turn/", csrf_exempt(turn)),
     path("broken/", broken),
     path("forbidden/", forbidden),

@@ -173,3 +173,33 @@ def test_a_pasted_price_may_be_grouped(watched: Watched) -> None:
     expect(page.locator("#receipt")).to_contain_text("@ 50\u202f000.50")
     place(page, side="buy", kind="limit", quantity="0.0652", price="50,000")
     expect(page.locator("#price-error")).to_have_text("Use a point for decimals, no commas.")
+
+
+def test_equity_and_the_days_result_are_what_the_account_has_made(watched: Watched) -> None:
+    """Against plain sums of the same fills, prices and balances: what was held, what was traded, fees."""
+    page = watched.trade()
+    found = page.evaluate(
+        """async () => {
+          const { Worth } = await import("/static/js/worth.js");
+          const at = new Date().toISOString();
+          const fill = (trade_id, side, price, quantity, fee, when = at) => ({ trade_id, symbol: "BTC-USD", side, price, quantity, fee, at: when });
+          const worth = new Worth({
+            seq: 1, account: "x", on: () => {},
+            fills: [fill("c", "buy", "110", "1", "0.11"), fill("b", "sell", "120", "2", "0.24")],
+            balances: new Map([["USD", { asset: "USD", total: "1000" }], ["BTC", { asset: "BTC", total: "4" }]]),
+            tickers: new Map([["BTC-USD", { mark: "105", open_24h: "100", since: null }]]),
+          });
+          worth.minutes = new Map();
+          worth.count([fill("a", "buy", "90", "3", "0.27"), fill("old", "buy", "1", "50", "9", "2020-01-01T00:00:00Z")]);
+          worth.counted = new Set(["a", "old"]);
+          worth.count(worth.store.fills);
+          worth.count(worth.store.fills);
+          return [worth.equity(), worth.result().result];
+        }"""
+    )
+    held_before = 4 - (3 - 2 + 1)
+    made = Decimal(4 * 105 - held_before * 100 - (3 * 90 - 2 * 120 + 110)) - Decimal("0.62")
+    assert [Decimal(text) for text in found] == [Decimal(1420), made]
+    expect(page.locator("#equity")).not_to_have_text("–")
+    expect(page.locator("#result")).to_have_text(re.compile(r"^[+−]?\d"))
+    expect(page.locator("#result-label")).to_have_text("24\u202fh result (USD)")
