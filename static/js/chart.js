@@ -5,7 +5,7 @@
  */
 
 import { add, divDown, fromScaled, sign, toScaled } from "./decimal.js";
-import { $, $$ } from "./dom.js";
+import { $, $$, h } from "./dom.js";
 import { SIDE, number, placesFor } from "./format.js";
 
 const RIGHT_PX = 84;
@@ -42,10 +42,18 @@ export class Chart {
     store.on(["fills", "orders", "positions"], () => this.draw());
   }
 
+  /** The colours as the browser resolves them: a system's own (forced colours) are names, not numbers. */
   readColours() {
-    const style = getComputedStyle(document.documentElement);
-    const read = (name) => style.getPropertyValue(`--${name}`).trim();
-    return Object.fromEntries(["line", "muted", "text", "up", "down", "accent", "panel", "soft", "on-accent"].map((name) => [name, read(name)]));
+    const probe = h("span", { hidden: true });
+    this.canvas.after(probe);
+    const read = (name) => {
+      probe.style.color = `var(--${name})`;
+      return getComputedStyle(probe).color;
+    };
+    const names = ["line", "muted", "text", "up", "down", "accent", "panel", "soft", "on-accent"];
+    const found = Object.fromEntries(names.map((name) => [name, read(name)]));
+    probe.remove();
+    return found;
   }
 
   /** Begin with the trades the server knows: between the last buy and the last sell is the mid. */
@@ -190,10 +198,12 @@ export class Chart {
     under.lineTo(x(seen.at(-1).at), room.height);
     under.lineTo(x(seen[0].at), room.height);
     const shade = pen.createLinearGradient(0, 0, 0, room.height);
-    shade.addColorStop(0, `${this.colours.accent}40`);
-    shade.addColorStop(1, `${this.colours.accent}00`);
+    shade.addColorStop(0, this.colours.accent);
+    shade.addColorStop(1, "transparent");
+    pen.globalAlpha = 0.25;
     pen.fillStyle = shade;
     pen.fill(under);
+    pen.globalAlpha = 1;
     pen.strokeStyle = this.colours.accent;
     pen.lineWidth = 1.6;
     pen.lineJoin = "round";

@@ -299,15 +299,15 @@ export class Ticket {
 
   async submit(event) {
     event.preventDefault();
-    if (this.sending || !this.armed || standing(this.store)) return;
+    if (this.sending || this.asking || !this.armed || standing(this.store)) return;
     const draft = this.draft();
     if (!this.check(draft)) return;
     const asked = questions(this.store.instrument, draft, this.quote(), this.book, this.store.stale);
     const key = this.key;
     if (asked.length) {
-      this.sending = true; // nothing else is sent while the question stands
+      this.asking = true; // nothing else is sent while the question stands
       const answer = await ask({ title: "Really?", lines: asked, answers: { yes: this.label(draft, {}, "") } });
-      this.sending = false;
+      this.asking = false;
       if (!answer || key !== this.key) return;
     }
     await this.send(draft);

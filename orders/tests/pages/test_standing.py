@@ -10,6 +10,10 @@ from orders.tests.pages.conftest import Turn, Watched
 from orders.tests.pages.mock_desk import ACCOUNT
 
 pytestmark = pytest.mark.browser
+COVERED = """([under, over]) => {
+  const [a, b] = [under, over].map((one) => document.querySelector(one).getBoundingClientRect());
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}"""
 
 
 @pytest.mark.parametrize(
@@ -25,6 +29,8 @@ def test_a_halted_account_is_told_on_the_open_page(
     top = page.locator("#chart").bounding_box()
     turn(state=state)
     expect(page.locator("#banner")).to_contain_text(words)
+    expect(page.locator(".ticket-account")).to_be_in_viewport()
+    assert page.evaluate(COVERED, [".ticket-account", "#banner"]) is False
     expect(page.locator("#ticket-blocked")).to_contain_text(words)
     expect(page.locator("#submit-label")).to_have_text("New orders are refused")
     page.press("#quantity", "Enter")
@@ -78,6 +84,7 @@ def test_a_price_far_through_the_market_asks_again(watched: Watched) -> None:
     page = watched.trade()
     sent = count_orders(page)
     place(page, side="buy", kind="limit", quantity="0.0703", price="90000")
+    expect(page.locator("#ask button[value=yes]")).to_have_text("Buy 0.0703 BTC @ 90\u202f000")
     expect(page.locator("#ask-lines")).to_contain_text(
         re.compile(r"90.000\.00 is \d\d(\.\d)?.% above the best ask of 6\d.\d{3}\.\d\d")
     )
@@ -200,5 +207,6 @@ def test_what_is_chosen_is_seen_in_the_systems_colours(watched: Watched) -> None
         ("[data-span='5']", "[data-span='1']"),
     ]  # fmt: skip
     look = "(one) => { const style = getComputedStyle(one); return [style.backgroundColor, style.outlineStyle]; }"
+    assert watched.found() == []
     for chosen, other in pairs:
         assert page.locator(chosen).evaluate(look) != page.locator(other).evaluate(look), chosen
