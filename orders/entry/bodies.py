@@ -110,6 +110,11 @@ class Parsed(msgspec.Struct, gc=False):
         return _encode_terms((self.account_id, self.atomic, self.wanted))
 
 
+# Members by a name of the module's: looking one up in its class costs as much as a dict.
+_LIMIT, _MARKET = OrderType.LIMIT, OrderType.MARKET
+_GTC, _IOC = TimeInForce.GTC, TimeInForce.IOC
+_TRADING: Final = InstrumentState.TRADING
+
 _order_decoder = msgspec.json.Decoder(OrderBody)
 _batch_decoder = msgspec.json.Decoder(BatchBody)
 
@@ -200,7 +205,7 @@ def _wanted(
     kind = order.type
     tif = order.time_in_force
     if tif is UNSET:
-        tif = TimeInForce.GTC if kind is OrderType.LIMIT else TimeInForce.IOC
+        tif = _GTC if kind is _LIMIT else _IOC
     client_order_id = order.client_order_id
     if client_order_id is UNSET:
         client_order_id = ""
@@ -210,7 +215,7 @@ def _wanted(
     if units is not None:
         try:
             lots = units.lots(order.quantity)
-            ticks = 0 if kind is OrderType.MARKET else units.ticks(order.price)  # type: ignore[arg-type]
+            ticks = 0 if kind is _MARKET else units.ticks(order.price)  # type: ignore[arg-type]
         except (ValueError, TypeError):
             lots = None
     if units is None or lots is None or ticks is None or _out_of_bounds(order, units, lots, ticks):
@@ -225,14 +230,14 @@ def _out_of_bounds(order: OrderBody, units: Units, lots: int, ticks: int) -> boo
     """Tell, cheaply, whether anything is wrong with terms that are on tick and lot."""
     instrument = units.instrument
     notional = ticks * lots * units.tick_lot_units
-    if order.type is OrderType.MARKET:
-        odd = order.price is not UNSET or order.time_in_force is TimeInForce.GTC
+    if order.type is _MARKET:
+        odd = order.price is not UNSET or order.time_in_force is _GTC
     else:
         odd = not 0 < ticks <= TICKS_MAX or notional < instrument.notional_min
         odd = odd or notional > (instrument.notional_max or UNITS_MAX)
     return (
         odd
-        or instrument.state is not InstrumentState.TRADING
+        or instrument.state is not _TRADING
         or not instrument.quantity_min_lots <= lots <= (instrument.quantity_max_lots or LOTS_MAX)
         or lots <= 0
     )
