@@ -11,6 +11,7 @@ Rules of this file:
 - A pause ends for what stands in the log at that moment: what comes later is judged anew.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -27,15 +28,19 @@ from oms_project.adapters.dead_letters import (
 )
 from oms_project.adapters.dead_letters import letter as letter_of
 from oms_project.kernel import wire
-from oms_project.kernel.errors import BadRecordError
+from oms_project.kernel.errors import BadRecordError, NewerVersionError, OldVersionError
 from oms_project.kernel.ports import Log, Record
 from oms_project.kernel.words import Topic
 from orders.adapters import heads
 from orders.domain import commands
 
+NOTES_MAX: Final = 1_000
 WAITING: Final = "waiting"
 RETRIED: Final = "retried"
 DROPPED: Final = "dropped"
+
+
+_UNREADABLE = (BadRecordError, NewerVersionError, OldVersionError)
 
 
 class NotPossibleError(Exception):
@@ -83,6 +88,22 @@ def _take(envelope: wire.Envelope, body: DeadLetter, found: dict[str, Letter]) -
         )  # fmt: skip
 
 
+def waiting_in(log: Log, where: str) -> list[Letter]:
+    """Return the letters of "topic/partition" that nobody has decided about.
+
+    Raises:
+        NotPossibleError: there are none.
+    """
+    found = [
+        letter
+        for letter in letters(log)
+        if letter.state == WAITING and f"{letter.topic}/{letter.partition}" == where
+    ]
+    if not found:
+        raise NotPossibleError(f"No dead letter of {where} waits for a decision.")
+    return found
+
+
 def find(log: Log, letter_id: str) -> Letter:
     """Return the letter.
 
@@ -100,7 +121,7 @@ def content(letter: Letter) -> str:
     try:
         envelope = wire.open_envelope(letter.value, commands.SCHEMA)
         command = wire.read_body(commands.decoder, envelope)
-    except BadRecordError as error:
+    except _UNREADABLE as error:
         return f"{len(letter.value)} bytes that cannot be read: {error}\n{letter.value[:200]!r}"
     return f"{envelope.actor}: {command!r}"
 
@@ -117,23 +138,29 @@ def retry(log: Log, letter: Letter, *, now_ns: int, actor: str) -> int:
     try:
         envelope = wire.open_envelope(letter.value, commands.SCHEMA)
         wire.read_body(commands.decoder, envelope)
-    except BadRecordError as error:
+    except _UNREADABLE as error:
         raise NotPossibleError(f"It still cannot be read: {error}") from error
     again = msgspec.structs.replace(envelope, at_ns=now_ns)
     value = msgspec.msgpack.encode(again)
     offset = log.append(Topic.COMMANDS, [Record(letter.partition, letter.key, value)])[0]
-    _note(log, letter, RETRIED, f"sent again at offset {offset}", now_ns, actor)
+    note = f"sent again at offset {offset}"
+    log.append(Topic.DEADLETTER, [_noted(letter, RETRIED, note, now_ns, actor)])
     return offset
 
 
-def drop(log: Log, letter: Letter, *, note: str, now_ns: int, actor: str) -> None:
-    """Note that nothing will be done about the letter.
+def drop(log: Log, letters: Sequence[Letter], *, note: str, now_ns: int, actor: str) -> None:
+    """Note that nothing will be done about the letters; thousands of a flood at once.
 
     Raises:
-        NotPossibleError: it was decided about already.
+        NotPossibleError: one was decided about already; nothing was noted.
     """
-    _check_waiting(letter)
-    _note(log, letter, DROPPED, note, now_ns, actor)
+    for letter in letters:
+        _check_waiting(letter)
+    for start in range(0, len(letters), NOTES_MAX):
+        part = letters[start : start + NOTES_MAX]
+        log.append(
+            Topic.DEADLETTER, [_noted(letter, DROPPED, note, now_ns, actor) for letter in part]
+        )
 
 
 def set_aside(
@@ -185,10 +212,10 @@ def _check_waiting(letter: Letter) -> None:
         raise NotPossibleError(f"{letter.id} was {letter.state} already by {letter.by}.")
 
 
-def _note(log: Log, letter: Letter, how: str, note: str, now_ns: int, actor: str) -> None:
+def _noted(letter: Letter, how: str, note: str, now_ns: int, actor: str) -> Record:
     body = DeadLetter(
         topic=Topic.DEADLETTER, partition=letter.partition, offset=letter.offset, key=letter.id,
         value=b"", error=how, reason=note,
     )  # fmt: skip
     value = wire.seal(SCHEMA, body, id=f"{how}:{letter.id}", at_ns=now_ns, actor=actor)
-    log.append(Topic.DEADLETTER, [Record(letter.partition, letter.key, value)])
+    return Record(letter.partition, letter.key, value)

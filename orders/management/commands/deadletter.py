@@ -27,6 +27,7 @@ class Command(TerminalCommand):
         "  manage.py deadletter show oms.commands/0/1234\n"
         "  manage.py deadletter retry oms.commands/0/1234\n"
         "  manage.py deadletter drop oms.commands/0/1234 --note 'test record' --yes\n"
+        "  manage.py deadletter drop oms.commands/0 --note 'a flood'    # all that wait there\n"
         "  manage.py deadletter set-aside oms.commands/0/1234 --note 'ends the engine'\n"
         "  manage.py deadletter resume\n"
         "  manage.py deadletter resume oms.commands/0 --by olga --note 'a faulty producer'"
@@ -62,7 +63,13 @@ class Command(TerminalCommand):
             if action == "set-aside":
                 self._set_aside(options)
                 return
+            if action == "drop" and options["id"].count("/") == 1:
+                self._drop(deadletters.waiting_in(wiring.log(), options["id"]), options)
+                return
             letter = deadletters.find(wiring.log(), options["id"])
+            if action == "drop":
+                self._drop([letter], options)
+                return
             getattr(self, f"_{action}")(letter, options)
         except NotPossibleError as error:
             raise CommandError(str(error)) from error
@@ -116,15 +123,22 @@ class Command(TerminalCommand):
         )
         self._done(options, letter, f"Sent again at offset {offset}.", offset)
 
-    def _drop(self, letter: Letter, options: dict[str, Any]) -> None:
+    def _drop(self, letters: list[Letter], options: dict[str, Any]) -> None:
         if not options["note"]:
             raise CommandError("drop needs --note: the next person will want to know why")
-        self._confirm(letter, "Close this without doing anything?", options)
+        first = letters[0]
+        question = "Close this without doing anything?"
+        if len(letters) > 1:
+            question = f"The first of {len(letters)}. Close all of them without doing anything?"
+        self._confirm(first, question, options)
         deadletters.drop(
-            wiring.log(), letter, note=options["note"], now_ns=wiring.clock().now_ns(),
+            wiring.log(), letters, note=options["note"], now_ns=wiring.clock().now_ns(),
             actor=options["by"],
         )  # fmt: skip
-        self._done(options, letter, "Closed.", None)
+        if options["json"]:
+            self.print_json({"id": options["id"], "done": "Closed.", "letters": len(letters)})
+        else:
+            self.console.print(f"[green]Closed: {len(letters)}.")
 
     def _set_aside(self, options: dict[str, Any]) -> None:
         topic, partition, offset = _place(options["id"])
