@@ -40,6 +40,7 @@ bench: setup  ## the figures of docs/performance.md
 	@$(BIN)/python manage.py bench single --rate 1000 --seconds 10
 	@$(BIN)/python manage.py bench single --max --seconds 10
 	@$(BIN)/python manage.py bench replay
+	@$(BIN)/python manage.py bench read
 
 faults: setup  ## kill processes and brokers under load; nothing may be lost or doubled
 	@$(BIN)/python manage.py faults --kills 20

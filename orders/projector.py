@@ -288,9 +288,12 @@ class Projector:
                     fold = Fold()
             self._write(partition, fold, _settled(poison, end), last_command)
         except PoisonError:
-            return self._one_by_one(partition, taken, poison)
+            stopped = self._one_by_one(partition, taken, poison)
+            if stopped is not None:
+                return stopped
         if poison:
-            self._behind_poison[partition] = Behind(end, last_command, Fold())
+            behind = Behind(end, self._last_command[partition], Fold())
+            self._behind_poison[partition] = behind
         return end, poison
 
     def _taken(
@@ -328,8 +331,8 @@ class Projector:
 
     def _one_by_one(
         self, partition: int, taken: Sequence[Taken], poison: list[Poison]
-    ) -> tuple[int, list[Poison]]:
-        """Write the records singly, up to the first with a row that no store can hold.
+    ) -> tuple[int, list[Poison]] | None:
+        """Write the records singly, up to the first with a row that no store can hold; None: all.
 
         That one is set aside, rows and all; its stream is kept, so that nobody meets a gap.
         """
@@ -347,7 +350,7 @@ class Projector:
                 kept.keep(batch, record.value)
                 self._behind_poison[partition] = Behind(end, batch.offset, kept)
                 return end, [*before, Poison(record, error)]
-        raise AssertionError("what could not be written together could be written singly")
+        return None
 
     def _write(self, partition: int, fold: Fold, next_offset: int, last_command: int) -> None:
         crash("projector.before_apply")

@@ -125,3 +125,29 @@ def test_a_write_is_bounded_by_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(counting.sizes) <= 2 + most
     assert shown.rows()[0] == rows_of(records)[0]
     assert shown.store.progress(0).next_offset == len(records)
+
+
+class RefusesMany(MemoryStore):
+    """Refuses a write of more than one record, as a server with a limit of its own might."""
+
+    def apply(self, changes: p.Changes) -> None:
+        if len(changes.chunks) > 1:
+            raise UnstorableError("store: too much at once")
+        super().apply(changes)
+
+
+def test_what_only_together_cannot_be_stored_is_stored_singly() -> None:
+    """Nothing of it is poison; foreign bytes among it still are."""
+    _, records = a_log()
+    foreign = wire.seal("prices", ["x"], id="x", at_ns=1)
+    mixed = moved([*records[:4], p.StoredRecord(0, 4, "", foreign), *records[4:]], 0)
+    shown = Shown()
+    shown.store = RefusesMany()
+    shown.projector = projector.Projector(shown.store, shown.reference)
+    shown.projector.take(0)
+    handled = shown.projector.handle(mixed)
+    assert [one.record.value for one in handled.poison] == [foreign]
+    assert handled.next_offsets == {0: len(mixed)}
+    shown.projector.buried(0)
+    assert shown.store.progress(0).next_offset == len(mixed)
+    assert shown.rows()[:-1] == rows_of(records)[:-1]
