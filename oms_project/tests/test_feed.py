@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -163,6 +164,43 @@ async def test_asking_costs_what_it_is_sent(connect: Any, echo: type[Echo]) -> N
     for _ in range(4):
         await client.made.send_to(text_data='{"op":"subscribe"}')
     assert await client.closed() == sockets.TOO_MANY
+
+
+class Reader:
+    """Reads that take until they are told to end; counts how many are at work."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.at_work = 0
+        self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self) -> str:
+        with self.lock:
+            self.at_work += 1
+            self.most = max(self.most, self.at_work)
+        self.go.wait(WAIT_S)
+        with self.lock:
+            self.at_work -= 1
+        return "x"
+
+
+async def test_one_users_sockets_are_read_for_one_at_a_time(connect: Any, echo: type[Echo]) -> None:
+    """Twelve sockets that subscribe at once cost their neighbours one read, not twelve."""
+    reader = Reader()
+
+    async def subscribe(self: Echo, asked: Asked) -> None:
+        await self.give([await self.read(reader)])
+
+    echo.subscribe = subscribe  # type: ignore[method-assign]
+    clients = [await connect() for _ in range(12)]
+    for client in clients:
+        await client.made.send_to(text_data='{"op":"subscribe"}')
+    await eventually_async(lambda: reader.at_work == 1)
+    reader.go.set()
+    for client in clients:
+        assert await client.made.receive_from(timeout=WAIT_S) == "x"
+    assert reader.most == 1
 
 
 # ------------------------------------------------------------------ how it ends
