@@ -24,6 +24,15 @@ class Desk(Protocol):
     def accounts(self, request: HttpRequest) -> Sequence[Value]:
         """Return the user's accounts with their role."""
 
+    def role(self, request: HttpRequest) -> str:
+        """Return what the user does for the desk: a name of access.models.Desk."""
+
+    def readable(self, request: HttpRequest) -> Sequence[Value]:
+        """Return the accounts the user may look at: an officer's and an operator's are all."""
+
+    def operations(self, request: HttpRequest) -> Value | None:
+        """Return {"checks", "partitions"}: is everything running? None: not for this user."""
+
     def instruments(self) -> Sequence[Value]: ...
 
     def ticker(self, symbol: str) -> Value | None: ...
@@ -33,7 +42,8 @@ class Desk(Protocol):
     def trades(self, symbol: str) -> Sequence[Value]: ...
 
     def orders(self, request: HttpRequest, query: Mapping[str, str]) -> Value:
-        """Return {"orders", "next_cursor"} for filters as GET /api/orders takes them.
+        """Return {"orders", "next_cursor"} for filters as GET /api/orders takes them, of all
+        readable accounts if none is named. `search`: a client_order_id, or how an order id begins.
 
         Raises:
             ValueError: a filter or cursor that cannot be read, with what to do about it.

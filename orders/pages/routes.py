@@ -19,6 +19,9 @@ def routes(desk: Desk) -> list[URLPattern]:
         path("a/<slug:account_id>/trade/<slug:symbol>/", pages.trade, name="trade"),
         path("a/<slug:account_id>/trade/<slug:symbol>/orders/", pages.submit, name="trade-submit"),
         path("orders/", pages.orders, name="orders"),
+        path("orders.csv", pages.orders_csv, name="orders-csv"),
+        path("positions/", pages.positions, name="positions"),
+        path("ops/", pages.operations, name="ops"),
         path("orders/<uuid:order_id>/", pages.order, name="order"),
         path("orders/<uuid:order_id>/cancel/", pages.cancel, name="order-cancel"),
     ]

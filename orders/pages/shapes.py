@@ -1,7 +1,7 @@
 """Turns API values into what the templates print. Pure: no request, no store."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ GROUPS = {
     "open": "NEW,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL",
     "closed": "FILLED,CANCELED,EXPIRED,REJECTED",
 }
+CANCELABLE = frozenset({"NEW", "ACCEPTED", "PARTIALLY_FILLED"})
 FIELDS = ("price", "quantity", "time_in_force")
 _NO_PLACES = {"price_places": 0, "size_places": 0}
 _MICROSECOND = timedelta(microseconds=1)
@@ -141,7 +142,27 @@ def order_query(filters: Mapping[str, str], account_id: str, limit: int) -> dict
     for name, hour in (("from", "T00:00:00Z"), ("to", "T23:59:59.999999Z")):
         if len(query.get(name, "")) == len("2026-11-21"):
             query[name] += hour
-    return {**query, "account_id": account_id, "limit": str(limit)}
+    if account_id:
+        query["account_id"] = account_id
+    return {**query, "limit": str(limit)}
+
+
+def dates_problem(filters: Mapping[str, str]) -> str:
+    """Return what is wrong with the days asked for, or ""."""
+    first, last = filters.get("from", ""), filters.get("to", "")
+    for day in filter(None, (first, last)):
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            return f"{day} is no day. Write it like 2026-11-21."
+    if first and last and first > last:
+        return f"From ({first}) is after To ({last}). Choose days the other way round."
+    return ""
+
+
+def query_text(filters: Mapping[str, str]) -> str:
+    """Return the filters that are set as an address has them."""
+    return urlencode({name: value for name, value in filters.items() if value})
 
 
 def more_link(filters: Mapping[str, str], cursor: str | None) -> str:

@@ -1,7 +1,7 @@
 """The pages: each view reads from the desk, shapes and renders. Live updates are static/js's part."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -16,18 +16,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from orders.pages import shapes
 from orders.pages.desk import Answer, Desk, Value
-from orders.pages.filters import STATUS
+from orders.pages.lists import Lists
 from orders.pages.reasons import TEXTS
 
 LEVELS = 12
 TRADES_MAX = 40
 ROWS_MAX = 50
-PAGE_ROWS = 50
 OPEN_STATUSES = "NEW,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL"
 CLOSED_STATUSES = "FILLED,CANCELED,EXPIRED,REJECTED"
-FILTERS = ("account", "symbol", "status", "side", "from", "to", "client_order_id")
 DRAFT = {"side": "buy", "type": "limit", "time_in_force": "gtc", "quantity": "", "price": ""}
 FIRST_SYMBOL = "BTC-USD"
+HOMES = {"risk_officer": "positions", "operator": "ops", "admin": "ops"}
 View = Callable[..., HttpResponse]
 
 
@@ -41,7 +40,11 @@ class Pages:
         self.account = _page(self._account)
         self.trade = _page(self._trade)
         self.submit = login_required(require_POST(_uncached(self._submit)))
-        self.orders = _page(self._orders)
+        lists = Lists(desk)
+        self.orders = _page(lists.orders)
+        self.orders_csv = login_required(require_safe(_uncached(lists.orders_csv)))
+        self.positions = _page(lists.positions)
+        self.operations = _page(lists.operations)
         self.order = _page(self._order)
         self.cancel = login_required(require_POST(self._cancel))
         self.login = self._login
@@ -57,6 +60,9 @@ class Pages:
     # Which account is traded on stands in the address, nowhere else: no session, no other tab and
     # no link can change it behind somebody's back.
     def _home(self, request: HttpRequest) -> HttpResponse:
+        home = HOMES.get(self._desk.role(request))
+        if home:
+            return redirect(home)
         return self._to_market(request, self._first_symbol())
 
     def _account(self, request: HttpRequest, account_id: str) -> HttpResponse:
@@ -175,42 +181,13 @@ class Pages:
         answer: Answer = self._desk.cancel(request, order_id, key)
         if answer.status == 404:
             raise Http404
+        order_page = reverse("order", args=[order_id])
         if answer.status >= 300:
             request.session["problem"] = answer.body["detail"]  # shown once, by the next page
-        return redirect("order", order_id)
+        back = request.POST.get("back", "")
+        return redirect(back if back.startswith(reverse("orders")) else order_page)
 
     # ------------------------------------------------------------------ orders
-    def _orders(self, request: HttpRequest) -> HttpResponse:
-        accounts = self._desk.accounts(request)
-        wanted = request.GET.get("account") or (accounts[0]["account_id"] if accounts else None)
-        frame = self._frame(request, wanted)
-        filters = {name: request.GET.get(name, "").strip()[:64] for name in FILTERS}
-        found: Value = {"orders": [], "next_cursor": None}
-        problem = ""
-        if frame["account"]:
-            query = shapes.order_query(filters, frame["account"]["account_id"], PAGE_ROWS)
-            if request.GET.get("cursor"):
-                query["cursor"] = request.GET["cursor"]
-            try:
-                found = self._desk.orders(request, query)
-            except ValueError as error:
-                problem = str(error)
-        instruments = {one["symbol"]: one for one in self._desk.instruments()}
-        context = {
-            **frame,
-            "page": "orders",
-            "filters": filters,
-            "filtered": any(filters.values()),
-            "problem": problem,
-            "orders": shapes.placed(found["orders"], shapes.places(instruments)),
-            "more": shapes.more_link(filters, found["next_cursor"]),
-            "symbols": sorted(instruments),
-            "statuses": [("open", "All open"), ("closed", "All closed"), *STATUS.items()],
-        }
-        part = "orders/rows.html" if request.GET.get("cursor") else "orders/table.html"
-        wanted = part if getattr(request, "htmx", None) else "orders/page.html"
-        return render(request, wanted, context)
-
     def _order(self, request: HttpRequest, order_id: str) -> HttpResponse:
         order = self._desk.order(request, order_id)
         if order is None:
@@ -227,7 +204,10 @@ class Pages:
             "may_trade": bool(frame["account"]) and frame["account"]["role"] == "trader",
             "key": self._desk.new_key(),
             "problem": request.session.pop("problem", ""),
-            "boot": {"account": order["account_id"], "order_id": order_id},
+            "of": _of(order, self._desk.readable(request)),
+            "boot": {"account": order["account_id"], "order_id": order_id}
+            if frame["account"]
+            else {"refresh": True},
         }
         part = "orders/order_body.html" if getattr(request, "htmx", None) else "orders/order.html"
         return render(request, part, context)
@@ -236,7 +216,17 @@ class Pages:
         """What every page's head needs: the accounts, and which one the page is about."""
         accounts = list(self._desk.accounts(request))
         chosen = [one for one in accounts if one["account_id"] == account_id]
-        return {"accounts": accounts, "account": chosen[0] if chosen else None}
+        return {
+            "accounts": accounts,
+            "account": chosen[0] if chosen else None,
+            "role": self._desk.role(request),
+        }
+
+
+def _of(order: Value, accounts: Iterable[Value]) -> Value | None:
+    """Return the account of *order*."""
+    found = [one for one in accounts if one["account_id"] == order["account_id"]]
+    return found[0] if found else None
 
 
 def _page(view: View) -> View:

@@ -39,3 +39,21 @@ function follow() {
 menus();
 palette();
 if (orderId) addEventListener("load", follow);
+
+const EVERY_MS = 4_000;
+const LISTS = "#orders-table, #positions-table, #ops, #order-body";
+
+/** Ask again while somebody looks, but never under the pointer or the focus, nor below older rows. */
+function refreshList() {
+  const list = document.querySelector(LISTS);
+  if (!list || document.hidden || list.matches(":hover") || list.contains(document.activeElement)) return;
+  if (list.dataset.older) return;
+  document.body.dispatchEvent(new CustomEvent(list.id === "order-body" ? "order-changed" : "refresh-list"));
+}
+
+if (boot().refresh) {
+  setInterval(refreshList, EVERY_MS);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest(".more")) document.querySelector(LISTS).dataset.older = "yes";
+  });
+}

@@ -68,6 +68,15 @@ class MemoryDesk:
         found = self.symbols[symbol]
         found.state, found.told = state, found.told | more
 
+    def readable(self, request: HttpRequest) -> list[Value]:
+        return self.accounts(request)
+
+    def role(self, request: HttpRequest) -> str:
+        return "trader"
+
+    def operations(self, request: HttpRequest) -> Value | None:
+        return None
+
     def instruments(self) -> list[Value]:
         return [one.instrument() for one in self.symbols.values()]
 
@@ -84,7 +93,8 @@ class MemoryDesk:
 
     def orders(self, request: HttpRequest, query: Mapping[str, str]) -> Value:
         wanted = [name for name in query.get("status", "").split(",") if name]
-        rows = [one for one in self.book_by_id.values() if one["account_id"] == query["account_id"]]
+        wanted_account = query.get("account_id", ACCOUNT)
+        rows = [one for one in self.book_by_id.values() if one["account_id"] == wanted_account]
         rows = [one for one in rows if not wanted or one["status"] in wanted]
         for name in ("symbol", "side", "client_order_id"):
             rows = [one for one in rows if query.get(name, one[name]) == one[name]]
