@@ -110,6 +110,31 @@ def test_a_command_that_ends_the_engine_is_set_aside_by_hand(product: Product) -
             run("deadletter", "set-aside", where, note="no", yes=True)
 
 
+def test_an_order_set_aside_is_decided_once_when_it_is_sent_again(product: Product) -> None:
+    """With its id: sent again twice, also by somebody else's hand, it is one order."""
+    product.open()
+    order = product.order()
+    record = product.log.read(Topic.COMMANDS, 0, product.log.end_offset(Topic.COMMANDS, 0) - 1, 1)[
+        0
+    ]
+    place = f"oms.commands/0/{record.offset}"
+    run("deadletter", "set-aside", place, note="not now", yes=True)
+    product.restart()
+    product.work()
+    assert not Order.objects.filter(order_id=order).exists()
+    product.price("BTC-USD", 2_000_000, 2_000_100)
+    product.work()
+    run("deadletter", "retry", place, yes=True)
+    again = product.log.end_offset(Topic.COMMANDS, 0) - 1
+    sent = product.log.read(Topic.COMMANDS, 0, again, 1)[0]
+    product.log.append(Topic.COMMANDS, [Record(0, sent.key, sent.value)])
+    product.work()
+    assert Order.objects.get(order_id=order).status == "FILLED"
+    assert Order.objects.count() == 1
+    product.snapshot()
+    assert run_json("replay")["equal"]
+
+
 def test_a_flood_is_closed_at_once(product: Product) -> None:
     """All that wait in a partition; what was decided before stays as it was, nobody else's is touched."""
     letters = [set_aside(product, b"\xc1", "noise") for _ in range(3)]
