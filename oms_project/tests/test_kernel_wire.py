@@ -14,6 +14,7 @@ from oms_project.kernel.errors import (
     OldVersionError,
     OmsError,
     PoisonError,
+    RecordTooLargeError,
 )
 from oms_project.tests.examples import examples
 
@@ -103,7 +104,8 @@ def test_another_version_is_not_poison(
 ) -> None:
     """What another version acknowledged is not skipped: the process ends and says what to do."""
     assert not issubclass(error, PoisonError)
-    with pytest.raises(error, match=what_to_do):
+    named = f"^'note' record 'id' has version {version}, this code reads .*{what_to_do}"
+    with pytest.raises(error, match=named):
         read(envelope_of("note", version, *GOOD[2:], ["Note", "x"]))
 
 
@@ -137,3 +139,25 @@ def test_no_flipped_byte_breaks_the_reader(at: int, byte: int) -> None:
     value = SEALED[:at] + bytes([byte]) + SEALED[at + 1 :]
     with contextlib.suppress(BadRecordError, NewerVersionError, OldVersionError):
         assert isinstance(read(value), Note)
+
+
+def test_a_record_is_as_large_as_every_log_takes_and_no_larger() -> None:
+    """To the byte; who made it has to cut it up, and is told how large it is."""
+    wire.check_size(bytes(wire.RECORD_BYTES_MAX))
+    with pytest.raises(RecordTooLargeError, match=f"^{wire.RECORD_BYTES_MAX + 1} bytes"):
+        wire.check_size(bytes(wire.RECORD_BYTES_MAX + 1))
+
+
+def test_what_is_left_out_of_an_envelope_is_empty() -> None:
+    envelope = wire.open_envelope(wire.seal("note", Note("x"), id="id-1", at_ns=7), "note")
+    assert (envelope.actor, envelope.trace) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(b"\xc1", "^not an envelope: "), (envelope_of(*GOOD, ["Other", "x"]), "^bad note body: ")],
+)
+def test_what_cannot_be_read_is_said(value: bytes, words: str) -> None:
+    """It is all that stands in the dead letter about it."""
+    with pytest.raises(BadRecordError, match=words):
+        read(value)

@@ -102,8 +102,11 @@ def acknowledge(order: Order, report: Report) -> e.OrderAccepted:
     )  # fmt: skip
 
 
-def fits(lane: Lane | None, order: Order, report: Report) -> bool:
-    """Tell whether a trade can be: of a listed symbol, with sums that can all be kept (SUM_MAX)."""
+def fits(lane: Lane | None, cost: int, report: Report) -> bool:
+    """Tell whether a trade can be: of a listed symbol, with sums that can all be kept (SUM_MAX).
+
+    cost: of the order's fills so far.
+    """
     lots, ticks = report.lots, report.ticks
     if lane is None or lots <= 0 or ticks <= 0 or report.execution <= 0:
         return False
@@ -116,7 +119,7 @@ def fits(lane: Lane | None, order: Order, report: Report) -> bool:
         -base_room <= base.venue <= base_room
         and -room <= quote.venue <= room
         and -room <= quote.fees <= room
-        and order.cost * lane.tick_lot_units <= room
+        and cost * lane.tick_lot_units <= room
         and (
             position is None
             or (abs(position.cost) + abs(position.realized)) * lane.tick_lot_units <= room

@@ -253,7 +253,7 @@ def _by_law(turn: Turn, venue: str, reports: Sequence[Report]) -> None:
             symbol = order.terms.symbol
             lane = book.lane(account, symbol)
         kind = kind_of(order, one)
-        if kind is TRADE and not fits(lane, order, one):
+        if kind is TRADE and not fits(lane, order.cost, one):
             kind = Kind.TRADE_IMPOSSIBLE
         row = row_of(order, kind)
         if row.outcome is not APPLY:
@@ -329,10 +329,10 @@ def _unknown(turn: Turn, venue: str, one: Report) -> None:
     if lane is None or (known is not None and known.sign != one.sign):
         turn.tell(apply.quarantine(book, one, "unknown_order"))
         return
-    order, event = apply.open_external(book, lane, order_id, venue, one, known)
-    if not apply.fits(lane, order, one):
+    if not apply.fits(lane, known.cost if known is not None else 0, one):
         turn.tell(apply.quarantine(book, one, "impossible_trade"))
         return
+    order, event = apply.open_external(book, lane, order_id, venue, one, known)
     turn.tell(event)
     turn.tell(apply.fill(book, lane, order, one, venue))
     turn.traded(lane)

@@ -87,6 +87,10 @@ def test_a_cancel_of_more_than_one_command_may_goes_on(monkeypatch: pytest.Monke
         desk.book = build.again(desk.book)  # a restart forgets nothing of it
         assert due(desk.book, desk.at_ns) == dues
         (one,) = dues
+        assert (one.account_id, one.command) == (
+            ACCOUNT,
+            c.CancelOrders(ACCOUNT, (), request="all"),
+        )
         asked += [route.order_id for route in desk.do(one.command, one.id).routes]
         assert desk.do(one.command, one.id).routes == []  # said twice, done once
         rounds += 1

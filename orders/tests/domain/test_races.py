@@ -8,7 +8,6 @@ import pytest
 
 from oms_project.kernel.ports import Report
 from oms_project.kernel.words import AccountState, Side, Status
-from orders.domain import apply, used
 from orders.domain import commands as c
 from orders.domain import events as e
 from orders.domain.order import status_of
@@ -202,64 +201,6 @@ def test_a_filled_order_has_no_reason_of_a_cancel_that_crossed() -> None:
     for story in ("ack#1 fill:10#2 canceled#3", "ack#1 canceled#3, fill:10#2"):
         order = a_desk(story).order()
         assert (status_of(order), order.late_fill) == (Status.FILLED, False)
-
-
-# ------------------------------------------------------------------ trades of orders not known here
-
-
-def an_unknown_trade(execution: int = 1, lots: int = 4, sign: int = 1) -> Report:
-    return build.trade(77, execution, lots=lots, symbol="BTC-USD", sign=sign)
-
-
-def test_a_trade_of_an_unknown_order_is_booked_and_told() -> None:
-    """Cash and position move, under an order of its own that a person has to explain; once."""
-    desk = Desk()
-    for report in (an_unknown_trade(), an_unknown_trade(), an_unknown_trade(2, 3)):
-        desk.do(build.told(report))
-    external = [event for _, event in desk.events if isinstance(event, e.OrderExternal)]
-    assert [(one.client_order_id, one.terms.lots) for one in external] == [
-        (build.order_id_of(77), 4), (build.order_id_of(77), 7),
-    ]  # fmt: skip
-    assert len({one.order_id for one in external}) == 1
-    assert desk.account.positions["BTC-USD"].net_lots == 7
-    moved_by_fills(desk)
-    assert quarantined(desk) == []
-
-
-def test_an_unknown_order_that_changes_its_side_is_set_aside() -> None:
-    desk = Desk()
-    desk.do(build.told(an_unknown_trade()))
-    desk.do(build.told(an_unknown_trade(2, sign=-1)))
-    assert quarantined(desk) == ["unknown_order"]
-    assert desk.account.positions["BTC-USD"].net_lots == 4
-
-
-def evict_all(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let memory go of every closed order there is."""
-    monkeypatch.setattr(apply, "CLOSED_KEPT", 1)
-    monkeypatch.setattr(apply, "EVICTED_AT_ONCE", len(desk.book.state.closed) + 1)
-    for number in range(900, 902):
-        desk.do(build.place(build.new_order(number, symbol="NO-USD")))
-
-
-@pytest.mark.parametrize("restarted", [False, True])
-def test_a_late_fill_of_an_order_that_memory_let_go_of_is_booked(
-    restarted: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And one that was told before is not booked a second time, however long ago."""
-    monkeypatch.setattr(used, "SEGMENT_PAIRS", 2)
-    desk = a_desk("ack#1 fill:4#2 canceled#3")
-    evict_all(desk, monkeypatch)
-    assert build.order_id_of(1) not in desk.book.state.closed
-    if restarted:
-        desk.book = build.again(desk.book)
-    sent_again = build.trade(1, 2, lots=4, symbol="BTC-USD", sign=1)
-    desk.do(build.told(sent_again, build.ack(1), build.canceled(1, 3)))
-    assert desk.account.positions["BTC-USD"].net_lots == 4
-    desk.do(build.told(build.trade(1, 4, lots=6, symbol="BTC-USD", sign=1)))
-    desk.do(build.told(build.trade(1, 4, lots=6, symbol="BTC-USD", sign=1)))
-    assert desk.account.positions["BTC-USD"].net_lots == 10
-    assert quarantined(desk) == []
 
 
 # ------------------------------------------------------------------ fenced owners, money

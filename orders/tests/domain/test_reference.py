@@ -81,9 +81,12 @@ def test_an_older_change_never_overwrites_a_newer_one() -> None:
 
 
 def test_a_halted_instrument_refuses_at_once() -> None:
+    """Also an account that has traded it before, and nobody who trades another."""
     desk = Desk()
+    desk.do(place(new_order(8), new_order(9, symbol="ETH-USD")))
     desk.do(c.SetInstrument(build.an_instrument(state=InstrumentState.HALTED)))
-    assert answers(desk.do(place(new_order(1)))) == [R.INSTRUMENT_NOT_TRADABLE]
+    orders = [new_order(1), new_order(2, symbol="ETH-USD")]
+    assert answers(desk.do(place(*orders))) == [R.INSTRUMENT_NOT_TRADABLE, "routed"]
 
 
 @pytest.mark.parametrize(
