@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check format bench faults services screenshots docs infra-test clean
+.PHONY: setup run test check format bench faults mutants services screenshots docs infra-test clean
 .DEFAULT_GOAL := run
 
 .venv/.runtime: requirements.txt
@@ -48,6 +48,11 @@ faults: setup  ## kill processes and brokers under load; nothing may be lost or 
 
 services: setup  ## the same product on Valkey, Kafka and documents, as local processes
 	@$(BIN)/python manage.py up --services
+
+mutants: setup  ## plant small bugs in the pure core, one by one; what no test feels is listed
+	@$(BIN)/pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	@$(BIN)/mutmut run
+	@$(BIN)/mutmut results
 
 screenshots: setup  ## pictures of the real pages, into docs/images
 	@$(BIN)/python manage.py screenshots
