@@ -33,6 +33,7 @@ from orders.adapters.unshown import Unshown
 from orders.domain import commands
 
 FORGET_AT_ONCE: Final = 10_000
+ENGINE_GROUP: Final = "oms-engine"
 _encode = msgspec.msgpack.Encoder().encode
 
 Wanted = tuple[str, Terms]
@@ -65,7 +66,7 @@ class Gateway:
         self._log = log
         self._clock = clock
         self._ids = ids
-        self.unshown = Unshown(log, store, _new_row)
+        self.unshown = Unshown(log, store, ENGINE_GROUP, _new_row)
 
     def place(
         self,

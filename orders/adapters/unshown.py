@@ -24,8 +24,8 @@ from orders.adapters import pages
 from orders.domain import commands
 
 READ_AT_ONCE: Final = 500
-BEHIND_MAX: Final = 100_000
-"""Records behind the projection that are looked at for one list; further behind it is an outage."""
+PLACED_MAX: Final = 20_000
+"""Requests that wait to be shown in one partition; more is an outage."""
 
 Row = Callable[[str, commands.NewOrder, wire.Envelope], OrderRow]
 
@@ -41,9 +41,10 @@ class _Tail:
 class Unshown:
     """The tails of all partitions. Safe for any number of threads."""
 
-    def __init__(self, log: Log, store: OrderStore, row: Row) -> None:
+    def __init__(self, log: Log, store: OrderStore, engine_group: str, row: Row) -> None:
         self._log = log
         self._store = store
+        self._engine_group = engine_group
         self._row = row
         self._lock = threading.Lock()
         self._tails: dict[int, _Tail] = {}
@@ -94,8 +95,17 @@ class Unshown:
             self._read_on(partition, tail)
             return list(tail.placed)
 
+    def _decided(self, partition: int) -> int:
+        """Return an offset below which all is shown: a quiet day is a million prices and no order.
+
+        What the engine has committed has its events in the log; are those all shown, so is that.
+        """
+        decided = self._log.committed(Topic.COMMANDS, self._engine_group).get(partition, 0)
+        told = self._log.end_offset(Topic.EVENTS, partition)
+        return decided if self._store.progress(partition).next_offset >= told else 0
+
     def _read_on(self, partition: int, tail: _Tail) -> None:
-        begun = tail.next_offset
+        jumped = False
         while True:
             try:
                 records = self._log.read(Topic.COMMANDS, partition, tail.next_offset, READ_AT_ONCE)
@@ -103,14 +113,17 @@ class Unshown:
                 first = self._log.first_offset(Topic.COMMANDS, partition)
                 if first <= tail.next_offset:
                     return  # the log ends before it: there is nothing that is not shown
-                begun = tail.next_offset = first  # trimmed: all of that is shown
+                tail.next_offset = first  # trimmed: all of that is shown
                 continue
             for record in records:
                 self._take(tail, record)
-            if len(records) < READ_AT_ONCE:
+            if not records:
                 return
-            if tail.next_offset - begun > BEHIND_MAX:
-                raise TransportError("store", f"more than {BEHIND_MAX} commands behind the log")
+            if len(records) == READ_AT_ONCE and not jumped and not tail.placed:
+                jumped = True
+                tail.next_offset = max(tail.next_offset, self._decided(partition))
+            if len(tail.placed) > PLACED_MAX:
+                raise TransportError("store", f"more than {PLACED_MAX} requests are not shown")
 
     @staticmethod
     def _take(tail: _Tail, record: StoredRecord) -> None:

@@ -10,7 +10,9 @@ from oms_project.kernel.ports import OrderQuery, OrderRow, Record
 from oms_project.kernel.words import Status, Topic
 from orders.adapters import unshown as module
 from orders.adapters.unshown import Unshown
+from orders.engine import GROUP
 from orders.entry.plans import Answer
+from orders.services import ENGINE_GROUP
 from orders.tests.door import MINE, OTHERS, PARTITIONS, Door, door
 from orders.tests.test_bodies_catalogue import but, item, many
 from orders.tests.test_entry import answered
@@ -64,6 +66,11 @@ def test_what_is_shown_is_told_once_and_as_it_is(door: Door) -> None:
     assert set(ids_of(listed(door))) == {first, second}
 
 
+def test_the_engine_is_called_what_it_is() -> None:
+    """The door knows the engine's group by name only."""
+    assert ENGINE_GROUP == GROUP
+
+
 def test_a_page_has_no_more_than_its_limit_and_loses_none(door: Door) -> None:
     """Pages of what is shown and what is not are one list."""
     shown = []
@@ -109,7 +116,7 @@ def test_a_log_that_ends_before_what_is_shown_has_nothing_more(door: Door) -> No
 
 def test_a_projection_too_far_behind_is_said(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """503: a list that may lack acknowledged orders is none."""
-    monkeypatch.setattr(module, "BEHIND_MAX", 3)
+    monkeypatch.setattr(module, "PLACED_MAX", 3)
     monkeypatch.setattr(module, "READ_AT_ONCE", 2)
     for number in range(8):
         place(door, f"k{number}")
@@ -128,9 +135,32 @@ def test_the_log_is_read_once(door: Door) -> None:
         return found
 
     door.log.read = counted  # type: ignore[method-assign]
-    tails = Unshown(door.log, door.store, door.gateway.unshown._row)
+    tails = Unshown(door.log, door.store, ENGINE_GROUP, door.gateway.unshown._row)
     place(door, "a")
     query = OrderQuery(account_ids=(MINE,))
     for _ in range(3):
         assert len(tails.add(query, door.store.page).rows) == 1
-    assert reads == [1, 0, 0]
+    assert sum(reads) == 1
+
+
+def test_a_quiet_day_of_prices_is_not_read(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far behind, only what the engine has not decided is read, not all since the last order."""
+    monkeypatch.setattr(module, "READ_AT_ONCE", 10)
+    partition = ids.partition_of(MINE, PARTITIONS)
+    door.log.append(Topic.COMMANDS, [Record(partition, "", b"a price")] * 50)
+    group = door.log.subscribe(Topic.COMMANDS, ENGINE_GROUP)
+    group.poll(1, 0)
+    group.commit({partition: 50})
+    group.close()
+    order_id = place(door, "a")
+    read = door.log.read
+    looked_at: list[int] = []
+
+    def noted(topic: str, part: int, offset: int, most: int) -> Any:
+        found = read(topic, part, offset, most)
+        looked_at.extend(record.offset for record in found)
+        return found
+
+    door.log.read = noted  # type: ignore[method-assign]
+    assert ids_of(listed(door)) == [order_id]
+    assert looked_at == [*range(10), 50]
