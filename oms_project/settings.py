@@ -239,7 +239,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
+    "SWAGGER_UI_SETTINGS": {"deepLinking": False, "displayRequestDuration": True},
     "ENUM_NAME_OVERRIDES": {
         "OutcomeEnum": "oms_project.codes.Outcome",
         "MoveOutcomeEnum": "orders.domain.law.Outcome",
