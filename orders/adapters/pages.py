@@ -14,7 +14,7 @@ from oms_project.kernel import ids
 from oms_project.kernel.numbers import NS_PER_MS
 from oms_project.kernel.ports import OrderPage, OrderQuery, OrderRow
 
-SCAN_MAX: Final = 15_000
+SCAN_MAX: Final = 10_000
 """Rows looked at for one page, of all accounts together."""
 SCAN_MIN: Final = 200
 
