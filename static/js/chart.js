@@ -135,6 +135,7 @@ export class Chart {
     this.drawnAt = performance.now();
     const frame = this.frame();
     frame.taken = []; // the heights on the axis that have a tag already
+    this.said = []; // and those with words at the left
     this.pen.clearRect(0, 0, this.size.width, this.size.height);
     this.pen.font = "11px Inter, sans-serif";
     this.pen.textBaseline = "middle";
@@ -228,8 +229,13 @@ export class Chart {
     if (words) this.words(words, y(value), colour);
   }
 
-  words(text, top, colour) {
+  /** Words at the left end of a line, clear of other words: towards the middle of the chart. */
+  words(text, at, colour) {
     const { pen } = this;
+    const step = at > this.size.height / 2 ? -4 : 4;
+    let top = at;
+    while (this.said.some((one) => Math.abs(one - top) < 16)) top += step;
+    this.said.push(top);
     const width = pen.measureText(text).width;
     pen.fillStyle = this.colours.panel;
     pen.fillRect(8, top - 8, width + 8, 16);

@@ -6,6 +6,7 @@ import { $, h, setText } from "./dom.js";
 import { number, placesFor, setNumber } from "./format.js";
 
 const ROW_PX = 18;
+const FINGER_ROW_PX = 24;
 const SPREAD_PX = 30;
 const ROWS_MIN = 6;
 const ROWS_MAX = 25;
@@ -23,6 +24,7 @@ export class Ladder {
     this.rows = { asks: [], bids: [] };
     this.frame = $("#book-frame");
     this.panel = $("#book");
+    this.phone = matchMedia("(max-width: 699px)"); // where trade.css makes the rows as high as a finger
     this.pinned = null; // the prices that stand still while somebody aims at one of them
     new ResizeObserver(() => this.resized()).observe(this.frame);
     this.frame.addEventListener("pointermove", () => this.aim());
@@ -42,8 +44,9 @@ export class Ladder {
     if (this.counted) return this.counted;
     const fixed = SPREAD_PX + $("#book-head").offsetHeight;
     const room = Math.floor((this.frame.clientHeight - fixed) / 2);
-    const count = Math.max(ROWS_MIN, Math.min(ROWS_MAX, Math.floor(room / ROW_PX)));
-    this.frame.style.setProperty("--row", `${Math.max(ROW_PX, Math.floor(room / count))}px`);
+    const least = this.phone.matches ? FINGER_ROW_PX : ROW_PX;
+    const count = Math.max(ROWS_MIN, Math.min(ROWS_MAX, Math.floor(room / least)));
+    this.frame.style.setProperty("--row", `${Math.max(least, Math.floor(room / count))}px`);
     this.counted = count;
     return count;
   }

@@ -70,8 +70,10 @@ export class TickerBar {
   since(iso) {
     if (iso === undefined || iso === this.sinceShown) return;
     this.sinceShown = iso;
-    const words = iso ? `since ${clock(iso).slice(0, 5)}` : "24\u202fh";
-    for (const label of $$("[data-since]")) setText(label, `${words} ${label.dataset.since}`);
+    for (const label of $$("[data-since]")) {
+      const { since: what } = label.dataset;
+      setText(label, iso ? `${what} since ${clock(iso).slice(0, 5)}` : `24\u202fh ${what}`);
+    }
   }
 
   change(element, ticker) {

@@ -25,6 +25,7 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 DESKTOP: Final = {"width": 1440, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
+OTHER: Final = {"tablet": {"width": 820, "height": 1180}, "wide": {"width": 1920, "height": 1080}}
 START_S: Final = 240
 PRICES_MS: Final = 45_000
 """How long the chart is left to draw a line worth looking at."""
@@ -106,6 +107,7 @@ def take(browser: "Browser", url: str, folder: Path) -> Iterator[str]:
     page.goto(f"{url}/orders/")
     yield _save(page, folder, "orders")
     yield from _phone(browser, context, url, folder)
+    yield from _other(browser, context, url, folder)
 
 
 def _trade(page: "Page") -> None:
@@ -138,6 +140,16 @@ def _phone(browser: "Browser", context: "BrowserContext", url: str, folder: Path
     for panel in ("chart", "book", "ticket", "blotter"):
         page.click(f"#phone-tabs [data-panel={panel}]")
         yield _save(page, folder, f"phone-{panel}")
+
+
+def _other(browser: "Browser", context: "BrowserContext", url: str, folder: Path) -> Iterator[str]:
+    for name, size in OTHER.items():
+        page = browser.new_context(viewport=size, storage_state=context.storage_state()).new_page()
+        page.goto(f"{url}/trade/BTC-USD/")
+        page.wait_for_selector("#connection[data-state=live]")
+        page.wait_for_selector("#chart-empty", state="hidden")
+        page.wait_for_timeout(SETTLE_MS)
+        yield _save(page, folder, name)
 
 
 def _save(page: "Page", folder: Path, name: str) -> str:

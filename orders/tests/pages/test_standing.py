@@ -130,7 +130,7 @@ def test_figures_of_less_than_a_day_say_since_when(watched: Watched, turn: Turn)
     page = watched.trade("XRP-USD")
     expect(page.locator("[data-since=change]")).to_have_text("24\u202fh change")
     turn(symbol="XRP-USD", state="TRADING", since="2026-11-24T06:11:00.000000Z")
-    expect(page.locator("[data-since=change]")).to_have_text("since 06:11 change")
+    expect(page.locator("[data-since=change]")).to_have_text("change since 06:11")
     turn(symbol="XRP-USD", state="TRADING", since=None)
     expect(page.locator("[data-since=change]")).to_have_text("24\u202fh change")
 

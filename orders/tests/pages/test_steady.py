@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from orders.tests.pages.acts import place
-from orders.tests.pages.conftest import Watched
+from orders.tests.pages.conftest import PHONE, Watched
 from orders.tests.pages.test_one_press import flat, open_position
 
 pytestmark = pytest.mark.browser
@@ -182,3 +182,19 @@ def test_more_than_a_hundred_open_orders_are_reachable(watched: Watched) -> None
     page.click("#ask button[value=all]")
     expect(page.locator("#cancel-all")).to_be_disabled()
     assert watched.found() == []
+
+
+@pytest.mark.parametrize("watched", [{}, {"viewport": PHONE}], indirect=True, ids=["desk", "phone"])
+def test_the_ladder_shows_as_many_bids_as_asks(watched: Watched) -> None:
+    """All of them inside its frame, whatever the height of a row."""
+    page = watched.trade()
+    if page.locator("#phone-tabs").is_visible():
+        page.click("#phone-tabs [data-panel=book]")
+    expect(page.locator("#book-bids tr").last).to_be_in_viewport(ratio=0.9)
+    asks, bids = (page.locator(f"#book-{side} tr").count() for side in ("asks", "bids"))
+    assert asks == bids
+    frame = page.locator("#book-frame").bounding_box()
+    last = page.locator("#book-bids tr").last.bounding_box()
+    assert frame is not None
+    assert last is not None
+    assert last["y"] + last["height"] <= frame["y"] + frame["height"] + 1
