@@ -149,7 +149,7 @@ _ENDED = {
 def status_of(order: Order) -> Status:
     """Return what the order shows: the highest that applies (FIX 4.4 OrdStatus precedence).
 
-    A complete fill is FILLED, whatever else was asked or said of the order (B.1.c, ADR 0010): facts
+    A complete fill is FILLED, whatever else was asked or said of the order (B.1.c, ADR 0015): facts
     do not depend on the order in which they came, so neither does the status.
     """
     cum_lots = order.cum_lots
