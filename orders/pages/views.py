@@ -94,6 +94,7 @@ class Pages:
 
     def _trade(self, request: HttpRequest, account_id: str, symbol: str) -> HttpResponse:
         draft = {name: request.GET.get(name, default)[:40] for name, default in DRAFT.items()}
+        draft["quantity"] = ""  # an address may begin an order, never arm one
         return self._terminal(request, account_id, symbol, draft, {})
 
     def _terminal(

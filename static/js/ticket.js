@@ -64,6 +64,7 @@ export class Ticket {
     const { elements } = this.form;
     const asked = new URLSearchParams(location.search);
     if (!asked.has("price") && !elements.price.hasAttribute("aria-invalid")) elements.price.value = "";
+    if (asked.size) history.replaceState(null, "", location.pathname + location.hash); // a reload begins nothing
     const kept = this.memory.get("draft");
     if (!kept || asked.has("price")) return;
     for (const name of KEPT) if (kept.draft[name] !== undefined) elements[name].value = kept.draft[name];

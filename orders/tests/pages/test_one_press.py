@@ -72,6 +72,19 @@ def test_what_was_sent_stays_disarmed_after_reload(watched: Watched) -> None:
     assert sent == []
 
 
+def test_an_address_arms_no_order(watched: Watched) -> None:
+    """Neither one that was kept from earlier nor one that somebody sends: no size, and it is gone at once."""
+    page = watched.page
+    sent = count_orders(page)
+    watched.open("/trade/BTC-USD/?side=sell&type=market&quantity=0.027")
+    page.wait_for_selector("#connection[data-state=live]")
+    assert page.input_value("#quantity") == ""
+    assert "?" not in page.url
+    page.press("#quantity", "Enter")
+    expect(page.locator("#quantity-error")).to_have_text("Enter a quantity.")
+    assert sent == []
+
+
 def test_close_is_its_own_command_and_only_reduces(watched: Watched) -> None:
     """Enter, and Enter again: the position is flat, not turned around; the ticket is not touched."""
     page = watched.trade()
