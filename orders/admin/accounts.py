@@ -190,7 +190,8 @@ class AccountAdmin(changes.LoggedAdmin):
             text = "It opens HALTED: a risk officer gives it limits and makes it ACTIVE."
             return ((None, {"fields": ("name", *hidden), "description": text}),)
         limits = ("max_open_orders", "max_order_value", "restricted_symbols")
-        return ((None, {"fields": ("name", "state", *hidden)}), ("Limits", {"fields": limits}))
+        shown = ((None, {"fields": ("name", "state", *hidden)}), ("Limits", {"fields": limits}))
+        return (*shown, ("Why", {"fields": changes.WHY})) if hidden else shown
 
     # -------------------------------------------------------------- columns
     @admin.display(description="max. open orders")

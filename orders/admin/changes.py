@@ -26,12 +26,15 @@ from oms_project.rest import times
 from orders import wiring
 from orders.adapters import change_requests
 from orders.adapters.change_requests import Asked
+from orders.admin.fields import LineField
 from orders.domain import commands, events
 from orders.queries import versions
 
 SHOWN_MAX: Final = 10
 _REFUSALS: Final = (events.ChangeRefused, events.AdjustmentRefused, events.CommandSetAside)
 HIDDEN: Final = ("request_id", "seen")
+WHY: Final = ("reason", "confirm")
+STOPPED: Final = "HALTED"
 PENDING: Final = "pending"
 IN_FORCE: Final = "in force"
 NO_EFFECT: Final = "no effect"
@@ -134,9 +137,9 @@ def send(asked: Asked, command: commands.Command, *, account_id: str = "") -> tu
 
 def tell(request: HttpRequest, asked: Asked, *, new: bool) -> None:
     """Say where the change is, and no more than that."""
-    text = f"to the log at offset {asked.offset} of partition {asked.partition}"
+    text = "to the log"
     if new:
-        text = f"Sent {text}: {asked.text}. In force when the engine has it."
+        text = f"Sent {text}: {asked.text}. In force in a moment; see below what became of it."
         messages.success(request, text)
     else:
         messages.warning(request, f"This form was sent before, {text}. Nothing was sent again.")
@@ -174,6 +177,14 @@ class LoggedForm(RequestForm, forms.ModelForm):
     """A row's form whose change goes to the log. Subclasses know their terms, a msgspec struct."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    reason = LineField(
+        max_length=200, required=False,
+        help_text="Why, for whoever asks later. Needed for every change but a name.",
+    )  # fmt: skip
+    confirm = forms.BooleanField(
+        required=False, label="Yes, halt it",
+        help_text="Needed to halt: from then on every new order is refused.",
+    )  # fmt: skip
     editable: frozenset[str] = frozenset()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -184,7 +195,7 @@ class LoggedForm(RequestForm, forms.ModelForm):
         self.initial |= {"request_id": wiring.ids().new(), "seen": self.newest}
         self.initial |= self.values_of(self.basis)
         for name, field in self.fields.items():
-            field.disabled = name not in self.editable and name not in HIDDEN
+            field.disabled = name not in (*self.editable, *HIDDEN, *WHY)
 
     def newest_terms(self) -> tuple[Any, str]:
         """Return what was asked for last (None for a new row) and what it is known by."""
@@ -208,12 +219,23 @@ class LoggedForm(RequestForm, forms.ModelForm):
             return cleaned
         self.terms = self.terms_of(cleaned)
         self.earlier = self.check_once(self.wanted)
+        if self.earlier is None and self.basis is not None:
+            self._ask_why(cleaned)
         if self.earlier is None and cleaned["seen"] != self.newest:
             raise forms.ValidationError(
                 "This was changed after you opened it. Open the page again and look at what is "
                 "asked for now."
             )
         return cleaned
+
+    def _ask_why(self, cleaned: Mapping[str, Any]) -> None:
+        """Nobody halts by a slip, and whoever moves a state or a limit says why."""
+        before, after = self.shown(self.basis), self.shown(self.terms)
+        moved = {label for label in after if before.get(label) != after[label]} - {"name"}
+        if moved and not cleaned["reason"]:
+            self.add_error("reason", "Say why: others will ask.")
+        if "state" in moved and after["state"] == STOPPED and not cleaned["confirm"]:
+            self.add_error("confirm", "Tick this to halt it.")
 
     @property
     def wanted(self) -> str:
@@ -222,11 +244,13 @@ class LoggedForm(RequestForm, forms.ModelForm):
     def text(self) -> str:
         """Return what is asked for, in words: each field that changes."""
         before = self.shown(self.basis) if self.basis is not None else {}
-        return "; ".join(
+        text = "; ".join(
             f"{label} {before[label]} → {value}" if before else f"{label} {value}"
             for label, value in self.shown(self.terms).items()
             if before.get(label) != value
         )
+        why = self.cleaned_data.get("reason")
+        return f"{text} ({why})" if text and why else text
 
     @staticmethod
     def shown(terms: Any) -> dict[str, str]:

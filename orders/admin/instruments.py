@@ -212,11 +212,13 @@ class InstrumentAdmin(changes.LoggedAdmin):
         # base and quote stand in the symbol: who may only look needs no second telling
         traded = (*FROZEN, "state", *changes.HIDDEN) if may else ("symbol", *FROZEN[3:], "state")
         text = "Never changes once listed: orders and positions are counted in it."
+        why = (("Why", {"fields": changes.WHY}),) if obj is not None and may else ()
         return (
             ("What is traded", {"fields": traded, "description": text}),
             ("Size of one order", {"fields": QUANTITIES}),
             ("Prices", {"fields": PRICES}),
             ("Fees, taken in the quote asset", {"fields": FEES}),
+            *why,
         )
 
     def fields_for(self, request: HttpRequest, obj: Any) -> frozenset[str]:

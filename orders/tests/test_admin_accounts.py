@@ -48,6 +48,8 @@ def form_of(page: Any, **changes: Any) -> dict[str, Any]:
         value = field.value()
         if not field.field.disabled and value is not None:
             values[field.name] = value
+    if "reason" in form.fields:
+        values |= {"reason": "As agreed", "confirm": "on"}
     return values | changes
 
 
@@ -80,7 +82,7 @@ def test_a_change_of_limits_is_a_command(product: Product) -> None:
         state="REDUCE_ONLY",
     )  # fmt: skip
     answer = client.post(URL, posted, follow=True)
-    assert "Sent to the log at offset" in messages_of(answer)
+    assert "Sent to the log: " in messages_of(answer)
     envelope, command = newest_command(product)
     limits = Limits(
         max_open_orders=7, max_order_value=1250_50000000, restricted_symbols=("BTC-USD",)
@@ -345,6 +347,7 @@ def test_who_may(
     assert client.get(URL).status_code == see
     row = Account.objects.get(pk=ACCOUNT)
     posted = ids | {"seen": f"seq {row.seq}", "state": "HALTED", "name": "Beta"}
+    posted |= {"reason": "As agreed", "confirm": "on"}
     assert client.post(URL, posted).status_code == change
     assert client.post(ADD, other | {"name": "New"}).status_code == add
     money = {"request_id": "0192d6a0-0000-7000-8000-000000000003", "asset": "USD", "amount": "1",

@@ -134,3 +134,18 @@ def test_who_may(product: Product, desk_role: str, see: int, add: int) -> None:
     if desk_role == "operator":
         assert "5 %" in page.content.decode()
         assert client.post(URL, posted).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"reason": ""}, "Say why"), ({"confirm": ""}, "Tick this to halt it")],
+)
+def test_nobody_halts_by_a_slip_or_without_a_reason(
+    product: Product, change: dict[str, str], said: str
+) -> None:
+    product.open()
+    client = client_of("risk_officer")
+    before = ends(product)
+    answer = client.post(URL, form_of(client.get(URL), state="HALTED") | change)
+    assert said in answer.content.decode()
+    assert ends(product) == before, "nothing was sent"
