@@ -29,3 +29,18 @@ for _alias, _database in settings.DATABASES.items():
 def _log_ins_are_counted_anew() -> None:
     """All tests log in from one address."""
     throttle.forget_all()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--seed repeats one history of the simulation."""
+    parser.addoption("--seed", type=int, default=None, help="simulation: live this history alone")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give `seeds` in chunks that workers share, or the one that is asked for."""
+    if "seeds" in metafunc.fixturenames:
+        seed = metafunc.config.getoption("seed")
+        count, chunk = metafunc.module.HISTORIES, metafunc.module.CHUNK
+        chunks = [range(at, at + chunk) for at in range(0, count, chunk)]
+        seeds = chunks if seed is None else [range(seed, seed + 1)]
+        metafunc.parametrize("seeds", seeds, ids=lambda one: f"{one[0]}-{one[-1]}")

@@ -43,7 +43,7 @@ def set_aside(log: Log, partition: int, from_command: int) -> set[int]:
     end = log.end_offset(Topic.EVENTS, partition)
     while end > first:
         start = max(first, end - PAGE)
-        records = log.read(Topic.EVENTS, partition, start, end - start)
+        records = _between(log, partition, start, end)
         for record in records:
             head = head_of(record)
             if head is not None and head.offset >= from_command and head.stream.startswith("~"):
@@ -58,3 +58,12 @@ def set_aside(log: Log, partition: int, from_command: int) -> set[int]:
             break
         end = start
     return found
+
+
+def _between(log: Log, partition: int, start: int, end: int) -> list[StoredRecord]:
+    """Return all records from *start* to *end*: one read may stop earlier, at its limit of bytes."""
+    records: list[StoredRecord] = []
+    while start < end:
+        records += log.read(Topic.EVENTS, partition, start, end - start)
+        start = records[-1].offset + 1
+    return records

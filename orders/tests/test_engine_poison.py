@@ -3,13 +3,14 @@
 import msgspec
 import pytest
 
+from oms_project.adapters.memory import MemoryLog
 from oms_project.kernel import ids, wire
 from oms_project.kernel.errors import (
     BadRecordError,
     NewerVersionError,
     OldVersionError,
 )
-from oms_project.kernel.ports import Record
+from oms_project.kernel.ports import Record, StoredRecord
 from oms_project.kernel.words import Status, Topic
 from orders.domain import commands as c
 from orders.domain import events as e
@@ -147,3 +148,24 @@ def test_what_was_decided_is_not_set_aside_by_who_cannot_read_it(
     monkeypatch.setattr(readable, "why_foreign", lambda *_: "this version cannot")
     with pytest.raises(OldVersionError, match="decided by another version"):
         rig.start()
+
+
+class ShortReads(MemoryLog):
+    """A log whose reads stop early, as those of Kafka do at their limit of bytes."""
+
+    def read(self, topic: str, partition: int, offset: int, records_max: int) -> list[StoredRecord]:
+        return super().read(topic, partition, offset, min(records_max, 2))
+
+
+def test_what_was_set_aside_is_found_by_short_reads() -> None:
+    """Else a restart takes it for another version's doing, and the engine stays down."""
+    rig = Rig()
+    rig.log = ShortReads(1)
+    rig.open()
+    engine = rig.start()
+    rig.log.append(Topic.COMMANDS, [Record(0, ACCOUNT, b"\xc1")])
+    rig.work(engine)
+    for number in range(1, 8):
+        rig.send(build.place(build.new_order(number)))
+    rig.work(engine)
+    assert rig.start().owned[0].book.state.set_aside == 1

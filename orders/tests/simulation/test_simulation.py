@@ -1,0 +1,118 @@
+"""Thousands of histories in which everything goes wrong, each repeatable by its seed.
+
+A failure names its seed and shows its steps; `pytest orders/tests/simulation --seed N` repeats it.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from orders import engine as engine_module
+from orders import projector as projector_module
+from orders.adapters import memory_store
+from orders.domain import apply, law, used
+from orders.domain.law import Kind
+from orders.tests.simulation.world import World
+
+HISTORIES: Final = 5_000
+CHUNK: Final = 250
+PLANTED_SEEDS: Final = range(200)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory lets go after few orders, so that histories of forty steps feel it."""
+    monkeypatch.setattr(apply, "CLOSED_KEPT", 6)
+    monkeypatch.setattr(apply, "EVICTED_AT_ONCE", 3)
+    monkeypatch.setattr(used, "SEGMENT_PAIRS", 4)
+    monkeypatch.setattr(used, "FIRST_SIZE", 1_000)
+
+
+def live(seed: int, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return the world after its history."""
+    world = World(seed)
+    for module in (engine_module, projector_module):
+        monkeypatch.setattr(module, "crash", world.weather.crash_point)
+    try:
+        world.run()
+    except Exception as error:
+        error.add_note(
+            "\n".join([f"repeat it: pytest orders/tests/simulation --seed {seed}", *world.steps])
+        )
+        raise
+    return world
+
+
+def test_histories(seeds: range, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No acknowledged order is lost, doubled or changes its fate; books, rows and replay agree."""
+    for seed in seeds:
+        live(seed, monkeypatch)
+
+
+def test_a_seed_is_one_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = live(7, monkeypatch), live(7, monkeypatch)
+    assert first.steps == second.steps
+    assert first.seen == second.seen
+
+
+# ------------------------------------------------------------------ bugs that must be found
+
+
+def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What memory let go of is looked up in the store, which is wherever the projector is (D1)."""
+    stores: list[memory_store.MemoryStore] = []
+    init = World.__init__
+
+    def remember(self: World, seed: int) -> None:
+        init(self, seed)
+        stores[:] = [self]  # type: ignore[list-item]
+
+    def in_store(self: used.UsedIds, key: int) -> bool:
+        world: World = stores[0]  # type: ignore[assignment]
+        rows = world.kept._orders.values()
+        shown = {
+            used.client_key(used.account_hash(row.account_id), row.client_order_id) for row in rows
+        }
+        return key in shown or (key in self.state.fresh and self.state.fresh[key] == 0)
+
+    monkeypatch.setattr(World, "__init__", remember)
+    monkeypatch.setattr(used.UsedIds, "__contains__", in_store)
+
+
+def _filled_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that is sent again is a second trade."""
+    kind_of = law.kind_of
+
+    def forgetful(order: law.Order, report: law.Report) -> Kind:
+        kind = kind_of(order, report)
+        return Kind.TRADE if kind is Kind.TRADE_AGAIN else kind
+
+    monkeypatch.setattr(law, "kind_of", forgetful)
+
+
+def _canceled_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancel that is sent again is decided again."""
+    monkeypatch.setattr(apply, "use", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("plant", "law"),
+    [
+        (_forgetful, "was OrderRouted, is OrderDenied"),
+        (_filled_twice, "a book breaks its laws"),
+        (_canceled_twice, "decided twice"),
+    ],
+)
+def test_a_planted_bug_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], law: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulation that finds nothing may be blind."""
+    plant(monkeypatch)
+    for seed in PLANTED_SEEDS:
+        try:
+            live(seed, monkeypatch)
+        except AssertionError as error:
+            if law in str(error):
+                return
+    pytest.fail(f"not found in {len(PLANTED_SEEDS)} histories")
