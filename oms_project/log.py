@@ -56,6 +56,10 @@ def _redact_exception(
     return event
 
 
+# One list for ever: loggers keep the one that they began with.
+_chain: list[structlog.typing.Processor] = []
+
+
 def configure(level: str, form: str) -> None:
     """Send structlog's and the standard library's records to stderr, as text or JSON."""
     shared: list[structlog.typing.Processor] = [
@@ -70,8 +74,9 @@ def configure(level: str, form: str) -> None:
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    _chain[:] = [*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_chain,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
