@@ -129,7 +129,7 @@ class Log(Protocol):
     def read(self, topic: str, partition: int, offset: int, records_max: int) -> list[StoredRecord]:
         """Return up to *records_max* records from *offset* on, without waiting or a group.
 
-        No more than about wire.READ_BYTES_MAX at once, and never nothing for that. [] only at the end of the log.
+        Fewer where they would be more than about wire.READ_BYTES_MAX; [] only at the end of the log.
 
         Raises:
             GapError: the log was trimmed beyond *offset*, or ends before it (it lost records).
@@ -292,8 +292,8 @@ class Venue(Protocol[Prices]):
     """Where orders are executed. Its answers come back as commands in the log, never as returns.
 
     Prices: what it is shown of the market. Every now_ns is monotonic time: a clock that is set never
-    holds up a report. A venue is driven by the engine's thread and keeps no truth of its own: after a restart it is
-    told with `route` what is open (executions > 0 or known to be acknowledged) and goes on.
+    holds up a report. A venue is driven by the engine's thread and keeps no truth of its own: after a
+    restart it is told with `resume` what is open, and goes on behind the executions it told before.
     """
 
     name: str

@@ -28,7 +28,7 @@ FILLED: Final = Status.FILLED
 
 
 def route(
-    book: Book, lane: Lane, order_id: str, client_order_id: str, terms: Terms, worst_ticks: int,
+    lane: Lane, order_id: str, client_order_id: str, terms: Terms, worst_ticks: int,
     hold: int,
 ) -> tuple[Order, e.OrderRouted]:  # fmt: skip
     """Open the order and lock its hold."""
@@ -175,10 +175,7 @@ def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.
             paying.free += order.hold
             order.hold = 0
             del lane.account.open[order.order_id]
-            closed = book.state.closed
-            closed[order.order_id] = order
-            if len(closed) >= CLOSED_KEPT + EVICTED_AT_ONCE:
-                let_go(book)
+            keep_closed(book, order)
     # Only an order that is not open any more can have a late fill.
     late = not was_open and order.late_fill
     return e.OrderFilled(

@@ -104,9 +104,7 @@ def place(turn: Turn, command: PlaceOrders) -> None:
                 continue
             passed = case.worst_ticks, case.hold
         assert lane is not None, "an unknown symbol was refused"
-        order, event = apply.route(
-            book, lane, new.order_id, client_order_id, terms, passed[0], passed[1]
-        )
+        order, event = apply.route(lane, new.order_id, client_order_id, terms, passed[0], passed[1])
         tell(event)
         send(route_of(order))
         if order.sign > 0:

@@ -67,8 +67,8 @@ class Gate:
 class Lane:
     """One account in one symbol.
 
-    base, quote: the account's balances; position: the account's, None before the first trade; buy_lots, sell_lots: open lots of its orders a side;
-    base_coming, quote_coming need no index: they are worked out from the pending lots.
+    base, quote: the account's balances; position: the account's, None before the first trade;
+    buy_lots, sell_lots: what its open orders may still trade, a side.
     """
 
     __slots__ = (

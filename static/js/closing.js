@@ -175,6 +175,7 @@ export class Closing {
     const total = gains.reduce((sum, gain) => add(sum, gain), "0");
     setText($("#flatten-total"), number(divDown(total, "1", 2), 2, true));
     const open = this.store.orders.size;
+    $("#flatten-orders").classList.toggle("warning", open > 0);
     setText($("#flatten-orders"), open ? `${orders(open)} will be canceled first, in every symbol.` : "No open orders to cancel.");
     setText($("#flatten-title"), `Flatten ${this.store.accountName}`);
     $("#flatten-send").disabled = this.running || !this.held().length;
