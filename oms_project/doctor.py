@@ -201,7 +201,8 @@ def _lag(behind: dict[int, int], what: str) -> str:
 def books() -> str:
     result = wiring.integrity()
     if result is None:
-        raise TroubleError("never checked", level=WARN)
+        fix = "Wait a minute: the first check follows the start. If it does not, start the worker (run_worker --beat)."
+        raise TroubleError("not checked yet", level=WARN, fix=fix)
     age_s = (wiring.clock().now_ns() - result.at_ns) // NS_PER_S
     if not result.good:
         fix = "Stop trading and run `manage.py check_invariants`; see docs/operations.md."
@@ -251,11 +252,15 @@ RUNNING: Final[tuple[tuple[str, Check, str], ...]] = (
     ("prices", prices, "Start `manage.py run_marketdata` (or `manage.py up`)."),
     ("engine", the_engine, "Start `manage.py run_engine`, or look into its log."),
     ("projector", the_projector, "Start `manage.py run_projector`, or look into its log."),
-    ("books", books, "Start the Celery worker with beat (embedded: `manage.py up`)."),
+    (
+        "books",
+        books,
+        "Look into the worker's log, or start it (`manage.py run_worker --beat`; `manage.py up` has one).",
+    ),
     (
         "partitions",
         partitions_agree,
-        "Wait a minute: the worker says it again (embedded: `manage.py up`).",
+        "Wait a minute: the worker tells them again. If it stays, look into the worker's log.",
     ),
     ("dead letters", dead_letters, "Decide about them: `manage.py deadletter list`."),
 )

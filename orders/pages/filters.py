@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orders.pages import reasons
@@ -84,10 +84,26 @@ def tone(text: str | None) -> str:
 @register.filter
 def cents(text: str | None) -> str | None:
     """Cut a decimal to two decimals: profit is read at a glance."""
+    return cut(text, 2)
+
+
+@register.filter
+def cut(text: str | None, places: int) -> str | None:
+    """Cut a decimal to that many decimals."""
     if not text:
         return text
     whole, _, fraction = str(text).partition(".")
-    return f"{whole}.{fraction[:2]}"
+    return f"{whole}.{fraction[:places]}"
+
+
+@register.filter
+def code(text: str) -> SafeString:
+    """Escape a text; what stands between backticks is code."""
+    parts = text.split("`")
+    rows = (
+        (format_html("<code>{}</code>" if at % 2 else "{}", part),) for at, part in enumerate(parts)
+    )
+    return format_html_join("", "{}", rows)
 
 
 @register.filter

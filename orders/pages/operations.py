@@ -8,9 +8,17 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
+import structlog
+
 from oms_project import doctor, health
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S
 from oms_project.kernel import wire
+from oms_project.kernel.errors import (
+    BadRecordError,
+    NewerVersionError,
+    OldVersionError,
+    TransportError,
+)
 from oms_project.kernel.words import Topic
 from oms_project.rest import times
 from orders import wiring
@@ -18,6 +26,7 @@ from orders.domain import commands
 from orders.domain import events as e
 
 KEPT_S: Final = 3
+_logger = structlog.get_logger(__name__)
 _lock: Final = threading.Lock()
 _kept: dict[str, Any] = {}
 
@@ -39,8 +48,17 @@ def _ask(now_ns: int) -> dict[str, Any]:
             {"name": one.name, "level": one.level, "found": one.found, "fix": one.fix}
             for one in doctor.examine(running=True)
         ],
-        "partitions": _partitions(now_ns),
+        "partitions": _partitions_if_told(now_ns),
     }
+
+
+def _partitions_if_told(now_ns: int) -> list[dict[str, Any]]:
+    """Return [] where the log or the store is away: the checks name it, and what to do."""
+    try:
+        return _partitions(now_ns)
+    except TransportError as error:
+        _logger.info("partitions_not_shown", reason=str(error))
+        return []
 
 
 def _partitions(now_ns: int) -> list[dict[str, Any]]:
@@ -64,6 +82,10 @@ def _age(topic: Topic, partition: int, positions: Mapping[int, int], now_ns: int
     if at >= log.end_offset(topic, partition):
         return "0.0"
     schema = commands.SCHEMA if topic is Topic.COMMANDS else e.SCHEMA
-    record = log.read(topic, partition, max(at, log.first_offset(topic, partition)), 1)[0]
-    ms = max(0, now_ns - wire.open_envelope(record.value, schema).at_ns) // NS_PER_MS
+    records = log.read(topic, partition, max(at, log.first_offset(topic, partition)), 1)
+    try:
+        at_ns = wire.open_envelope(records[0].value, schema).at_ns if records else now_ns
+    except (BadRecordError, NewerVersionError, OldVersionError):
+        return "?"  # what nobody can read waits here: the checks say so
+    ms = max(0, now_ns - at_ns) // NS_PER_MS
     return f"{ms // 1_000}.{ms % 1_000 // 100}"

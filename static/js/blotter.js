@@ -162,7 +162,7 @@ export class Blotter {
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       if (!problem.unknown) this.keys.delete(what);
-      const text = problem.unknown ? "Not known whether it arrived. Press Cancel again, it does no harm." : explain(problem);
+      const text = problem.unknown ? "Not known whether it arrived. Try again: canceling twice is safe." : explain(problem);
       this.toasts.failed("Could not cancel", text);
     } finally {
       attempt.busy = false;
@@ -187,6 +187,7 @@ export class Blotter {
     if (!answer) return;
     const body = answer === "symbol" ? { account_id: account, symbol } : { account_id: account };
     await this.send(answer, "/api/orders/cancel", body, button);
+    this.keys.delete(answer); // pressed again it means what is open then: a key of its own
   }
 }
 

@@ -18,12 +18,16 @@ export class Closing {
   constructor(store) {
     this.store = store;
     this.sent = new Map(); // symbol -> id of the closing order, until it has ended
+    this.unknown = new Map(); // symbol -> {key, body} of a closing order that may have arrived
+    this.busy = this.running = false;
     this.one = $("#close");
     this.all = $("#flatten-sheet");
     if (!this.one) return;
     $("#close-form").addEventListener("submit", (event) => this.submitted(event));
     $("#close-form").addEventListener("change", () => this.showOne());
     $("#flatten-form").addEventListener("submit", (event) => this.flattened(event));
+    this.one.addEventListener("cancel", (event) => this.busy && event.preventDefault());
+    this.all.addEventListener("cancel", (event) => this.running && event.preventDefault());
     store.on(["positions", "tickers", "orders"], () => this.show());
   }
 
@@ -48,9 +52,9 @@ export class Closing {
 
   // ---------------------------------------------------------------- one position
   ask(symbol) {
+    if (this.busy) return; // what is on its way is said where it was begun
     this.symbol = symbol;
-    this.key = newKey();
-    this.busy = false;
+    this.unknown.delete(symbol);
     setText($("#close-problem"), "");
     $("#close-form").elements.share.value = "100";
     this.showOne();
@@ -79,6 +83,7 @@ export class Closing {
     const plan = this.plan(this.symbol, share);
     const send = $("#close-send");
     setText($("#close-title"), `Close ${this.symbol}`);
+    $("button[value=no]", this.one).disabled = this.busy; // it cannot be kept any more
     send.disabled = !plan || this.busy || !sign(plan.quantity) || this.isClosing(this.symbol);
     if (!plan) {
       setText($("#close-what"), "The position is flat: there is nothing to close.");
@@ -103,7 +108,7 @@ export class Closing {
     this.busy = true;
     setText($("#close-problem"), "");
     this.showOne();
-    const problem = await this.close(this.symbol, $("#close-form").elements.share.value, this.key);
+    const problem = await this.close(this.symbol, $("#close-form").elements.share.value);
     this.busy = false;
     if (problem) {
       setText($("#close-problem"), problem);
@@ -114,7 +119,7 @@ export class Closing {
   }
 
   /** Cancel what stands in the way, then send the closing order. Returns what went wrong, or "". */
-  async close(symbol, share, key) {
+  async close(symbol, share) {
     if (this.isClosing(symbol)) return "A closing order is on its way already.";
     const before = this.plan(symbol, share);
     if (!before) return "";
@@ -125,13 +130,18 @@ export class Closing {
       const plan = this.plan(symbol, share); // as it is now: a fill may have come in between
       if (!plan || !sign(plan.quantity)) return "";
       if (plan.side !== before.side) return "The position turned around meanwhile. Look again.";
-      const answer = await post("/api/orders", this.body(plan), key);
+      const attempt = this.unknown.get(symbol) ?? { key: newKey(), body: this.body(plan) };
+      this.unknown.set(symbol, attempt);
+      const answer = await post("/api/orders", attempt.body, attempt.key);
+      this.unknown.delete(symbol);
       this.sent.set(symbol, answer.order_id);
       this.store.touch("positions");
       return "";
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      return problem.unknown ? "Not known whether it arrived. Press again: it is never done twice." : explain(problem);
+      if (problem.unknown) return "Not known whether it arrived. Press again: it is never done twice.";
+      this.unknown.delete(symbol);
+      return explain(problem);
     }
   }
 
@@ -150,9 +160,9 @@ export class Closing {
 
   // ---------------------------------------------------------------- everything
   askAll() {
-    this.running = false;
+    if (this.running) return;
     this.results = new Map();
-    this.keysBySymbol = new Map();
+    this.unknown.clear();
     setText($("#flatten-problem"), "");
     this.showAll();
     this.all.showModal();
@@ -178,6 +188,7 @@ export class Closing {
     $("#flatten-orders").classList.toggle("warning", open > 0);
     setText($("#flatten-orders"), open ? `${orders(open)} will be canceled first, in every symbol.` : "No open orders to cancel.");
     setText($("#flatten-title"), `Flatten ${this.store.accountName}`);
+    $("button[value=no]", this.all).disabled = this.running;
     $("#flatten-send").disabled = this.running || !this.held().length;
     setText($("#flatten-send"), this.running ? "Flattening…" : `Close ${this.held().length} at market`);
   }
@@ -206,11 +217,10 @@ export class Closing {
     }
     const symbols = this.held().map((position) => position.symbol);
     await Promise.all(symbols.map(async (symbol) => {
-      if (!this.keysBySymbol.has(symbol)) this.keysBySymbol.set(symbol, newKey());
-      const problem = await this.close(symbol, "100", this.keysBySymbol.get(symbol));
-      this.results.set(symbol, problem || "Sent");
+      const problem = this.isClosing(symbol) ? "" : await this.close(symbol, "100");
+      this.results.set(symbol, problem || (this.isClosing(symbol) ? "Sent" : "flat"));
     }));
-    const refused = symbols.filter((symbol) => this.results.get(symbol) !== "Sent");
+    const refused = symbols.filter((symbol) => !["Sent", "flat"].includes(this.results.get(symbol)));
     return refused.length ? `Not closed: ${refused.join(", ")}.` : "";
   }
 }

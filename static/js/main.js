@@ -125,8 +125,10 @@ function restart() {
 
 /** What the account may do: the stream tells every change of it, this is how it begins. */
 async function loadAccount() {
+  const { accountChanges } = store;
   try {
-    store.putAccount(await get(`/api/accounts/${store.account}`));
+    const account = await get(`/api/accounts/${store.account}`);
+    if (accountChanges === store.accountChanges) store.putAccount(account); // else the stream was newer
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     toasts.failed("The account's limits could not be loaded", problem.message);

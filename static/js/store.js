@@ -16,6 +16,7 @@ export class Store {
     this.account = account;
     this.accountName = accountName;
     this.accountState = accountState;
+    this.accountChanges = 0;
     this.limits = {};
     this.mayTrade = mayTrade;
     this.symbol = symbol;
@@ -114,7 +115,10 @@ export class Store {
     if (event.type === "OrderFilled") this.putFill(event, order);
     if (event.type === "PositionChanged") this.putPosition(event);
     if (event.type === "BalanceChanged") this.putBalance(event);
-    if (event.type === "AccountChanged") this.putAccount(event);
+    if (event.type === "AccountChanged") {
+      this.accountChanges += 1;
+      this.putAccount(event);
+    }
     return true;
   }
 

@@ -69,11 +69,12 @@ export class Ticket {
     if (!kept || asked.has("price")) return;
     for (const name of KEPT) if (kept.draft[name] !== undefined) elements[name].value = kept.draft[name];
     this.armed = kept.armed;
+    this.key = kept.key ?? this.key; // what may have arrived before a reload is sent under its own key
   }
 
   keep() {
     const draft = this.draft();
-    this.memory.set("draft", { draft: Object.fromEntries(KEPT.map((name) => [name, draft[name]])), armed: this.armed });
+    this.memory.set("draft", { draft: Object.fromEntries(KEPT.map((name) => [name, draft[name]])), armed: this.armed, key: this.key });
   }
 
   /** A changed order is another order: it gets a key of its own, and may be sent. */
@@ -307,7 +308,7 @@ export class Ticket {
     const key = this.key;
     if (asked.length) {
       this.asking = true; // nothing else is sent while the question stands
-      const answer = await ask({ title: "Really?", lines: asked, answers: { yes: this.label(draft, {}, "") } });
+      const answer = await ask({ title: "Check this order", lines: asked, answers: { yes: this.label(draft, {}, "") } });
       this.asking = false;
       if (!answer || key !== this.key) return;
     }
@@ -318,6 +319,7 @@ export class Ticket {
     const body = { account_id: this.store.account, symbol: this.store.symbol, ...draft };
     if (draft.type === "market") delete body.price;
     const key = this.key;
+    this.keep();
     this.busy(true);
     this.receipt.expect();
     try {

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from orders.tests.pages.acts import count_orders, hold_down, number, place
 from orders.tests.pages.conftest import Watched
@@ -71,6 +71,45 @@ def test_what_was_sent_stays_disarmed_after_reload(watched: Watched) -> None:
     page.press("#quantity", "Enter")
     expect(page.locator("#submit-label")).to_have_text("Sent. Change it to send another")
     assert sent == []
+
+
+def test_an_unknown_outcome_keeps_its_key_over_a_reload(watched: Watched) -> None:
+    """The order may have arrived: pressed again after a reload, it is the same one."""
+    page = watched.trade()
+    keys: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        route.abort() if len(keys) == 1 else route.continue_()
+
+    page.route("**/api/orders", lose_the_first)
+    place(page, side="buy", kind="limit", quantity="0.0416", price="50000")
+    expect(page.locator("#order-error")).to_contain_text("never made twice")
+    watched.trade()
+    page.press("#quantity", "Enter")
+    expect(page.locator("#receipt-status")).to_have_text("Open")
+    assert keys[0] == keys[1]
+    page.unroute("**/api/orders")
+
+
+def test_what_is_closing_cannot_be_kept(watched: Watched) -> None:
+    """A sheet whose order is on its way stays until it is known: nobody begins a second one beside it."""
+    page = watched.trade()
+    flat(page)
+    open_position(page, "buy", "0.05")
+    held: list[Route] = []
+    page.route("**/api/orders", lambda route: held.append(route))
+    page.click("#tab-positions")
+    page.locator("[data-close=BTC-USD]").click()
+    page.click("#close-send")
+    expect(page.locator("#close-send")).to_have_text("Sending…")
+    expect(page.locator("#close button[value=no]")).to_be_disabled()
+    page.keyboard.press("Escape")
+    expect(page.locator("#close")).to_be_visible()
+    page.unroute("**/api/orders")
+    held[0].continue_()
+    expect(page.locator("#close")).to_be_hidden()
+    assert len(held) == 1
 
 
 def test_an_address_arms_no_order(watched: Watched) -> None:
