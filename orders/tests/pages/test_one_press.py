@@ -106,10 +106,10 @@ def test_what_is_closing_cannot_be_kept(watched: Watched) -> None:
     expect(page.locator("#close button[value=no]")).to_be_disabled()
     page.keyboard.press("Escape")
     expect(page.locator("#close")).to_be_visible()
-    page.unroute("**/api/orders")
     held[0].continue_()
     expect(page.locator("#close")).to_be_hidden()
     assert len(held) == 1
+    page.unroute("**/api/orders")
 
 
 def test_an_address_arms_no_order(watched: Watched) -> None:
