@@ -223,6 +223,6 @@ SOURCES: Final[tuple[Source, ...]] = (
 @never_cache
 def health(request: HttpRequest) -> HttpResponse:
     """GET /health on the public port: one word. Who wants to know more asks the inner port."""
-    good = is_ready(CHECKS.results())
+    good = is_ready(CHECKS.known())
     body = msgspec.json.encode({"status": OK if good else FAILED})
     return HttpResponse(body, status=200 if good else 503, content_type="application/json")

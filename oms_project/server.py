@@ -94,7 +94,8 @@ class Http(HttpToolsProtocol):
         if target.host:
             port = b":%d" % target.port if target.port else b""
             self.headers[:] = [field for field in self.headers if field[0] != b"host"]
-            self.headers.append((b"host", target.host + port))
+            host = b"[%b]" % target.host if b":" in target.host else target.host  # IPv6
+            self.headers.append((b"host", host + port))
 
     def on_message_complete(self) -> None:
         self._owed, self._head_bytes = True, 0

@@ -132,10 +132,12 @@ def _denied(fold: Fold, batch: e.EventBatch, event: e.OrderDenied, seq: int) -> 
 
 def _external(fold: Fold, batch: e.EventBatch, event: e.OrderExternal, seq: int) -> None:
     """A row of its own, or the same one grown: what it wants is what has traded."""
+    known = fold.fresh.get(event.order_id)
     fold.fresh[event.order_id] = p.OrderRow(
         order_id=event.order_id, account_id=batch.stream, client_order_id=event.client_order_id,
         terms=event.terms, cap_ticks=0, status=Status.FILLED, reason="external",
-        version=event.version, first_seq=seq, last_seq=seq, created_ns=batch.at_ns,
+        version=event.version, first_seq=known.first_seq if known is not None else seq,
+        last_seq=seq, created_ns=known.created_ns if known is not None else batch.at_ns,
         updated_ns=batch.at_ns, actor=batch.actor,
     )  # fmt: skip
     fold.steps.append(p.StepRow(batch.stream, event.order_id, seq))

@@ -5,7 +5,7 @@ from typing import Any, Final
 import structlog
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 
 from oms_project.access import principal
@@ -90,9 +90,7 @@ class UserAdmin(DjangoUserAdmin):
     @admin.action(description="Log out everywhere (ends all tokens, sessions and sockets)")
     def log_out_everywhere(self, request: HttpRequest, users: QuerySet[User]) -> None:
         users = users if request.user.is_superuser else users.filter(is_superuser=False)
-        for user in users:
-            user.token_version += 1
-            user.save(update_fields=["token_version"])
+        users.update(token_version=F("token_version") + 1)
         TokenFamily.objects.filter(user__in=users).update(revoked=True)
         principal.forget_all()
         self.message_user(request, f"{len(users)} users have to log in again, everywhere.")

@@ -56,9 +56,15 @@ class User(AbstractUser):
         super().save(**kwargs)
         self._loaded = rights
 
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        super().refresh_from_db(*args, **kwargs)
-        self._loaded = self._rights()
+    def refresh_from_db(self, using: str | None = None, fields: Any = None, **kwargs: Any) -> None:
+        """Read again; what was set of the fields that are not read is a change still to be written."""
+        super().refresh_from_db(using=using, fields=fields, **kwargs)
+        before = self._loaded or self._rights()
+        read = RIGHTS if fields is None else set(fields)
+        self._loaded = tuple(
+            now if name in read else old
+            for name, now, old in zip(RIGHTS, self._rights(), before, strict=True)
+        )
 
     def _rights(self) -> tuple[Any, ...]:
         """Return what is loaded of RIGHTS. (A deferred field would be asked for by looking at it.)"""

@@ -35,6 +35,7 @@ from oms_project.kernel.ports import (
 from oms_project.kernel.words import Topic
 
 REDRIVE_AFTER_MS: Final = 5_000
+CLOSE_S_MAX: Final = 10.0
 ABANDONED_MS: Final = 120_000
 OWED_EVERY_S: Final = 0.5
 SEEN_MAX: Final = 20_000
@@ -76,6 +77,8 @@ class ClaimedIntake:
         except TransportError as error:
             return [error] * len(submissions)
         crash("intake.after_claim")
+        if self._owed:
+            states = [self._with_owed(state) for state in states]
         outcomes: list[Outcome] = list(states)
         records = self._to_append(submissions, states)
         if records:
@@ -150,17 +153,23 @@ class ClaimedIntake:
 
     def find_by_ids_base(self, ids_base: str) -> ClaimState | None:
         state = self._claims.find_by_ids_base(ids_base)
-        owed = self._owed.get(ids_base)
-        if state is None or state.done or owed is None:
+        return self._with_owed(state) if state is not None else None
+
+    def _with_owed(self, state: ClaimState) -> ClaimState:
+        """Return what is known of the claim: this process may know it durable before its store does."""
+        owed = self._owed.get(state.claim.ids_base)
+        if state.done or owed is None:
             return state
-        claim, partition, offset = owed
-        return ClaimState(claim, False, True, partition, offset, state.answer)
+        _, partition, offset = owed
+        return ClaimState(state.claim, False, True, partition, offset, state.answer)
 
     def close(self) -> None:
         """Try once more to make up for the marks that are owed, and end."""
         self._ended.set()
-        if self._payer is not None:
-            self._payer.join()
+        with self._owing:
+            payer = self._payer
+        if payer is not None:
+            payer.join(CLOSE_S_MAX)
 
     def _owe(self, done: Sequence[tuple[Claim, int, int]]) -> None:
         with self._owing:

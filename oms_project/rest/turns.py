@@ -18,7 +18,11 @@ from oms_project.kernel.ports import Clock
 
 
 class NoTurnError(Exception):
-    """There is no turn for this key in time: too many of it wait already, or it waited too long."""
+    """There is no turn for this key in time. own: because of what this key has under way itself."""
+
+    def __init__(self, key: str, *, own: bool) -> None:
+        super().__init__(key)
+        self.own = own
 
 
 class Turns:
@@ -79,7 +83,7 @@ class Turns:
     async def _wait(self, key: str, wait_s: float | None) -> None:
         line = self._waiting.setdefault(key, deque())
         if len(line) >= self._waiting_max:
-            raise NoTurnError(key)
+            raise NoTurnError(key, own=True)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         line.append(turn)
         self._next()  # those who wait may all be of keys that are busy: then this one need not
@@ -93,7 +97,8 @@ class Turns:
             else:
                 self._forget(key, turn)
             if isinstance(error, TimeoutError):
-                raise NoTurnError(key) from error
+                own = self._working[key] >= self._per_key
+                raise NoTurnError(key, own=own) from error
             raise
 
     def _forget(self, key: str, turn: "asyncio.Future[None]") -> None:

@@ -143,6 +143,20 @@ def test_many_sockets_are_looked_up_some_at_once(ann: User) -> None:
     assert {seat.principal.username for seat in seated} == {"looked up"}
 
 
+def test_a_change_that_is_not_saved_yet_is_not_forgotten(ann: User) -> None:
+    """Reading another field in between, or a deferred one, does not make the change the old state."""
+    for disturb in (
+        lambda user: user.refresh_from_db(fields=["last_login"]),
+        lambda user: user.email,
+    ):
+        user = User.objects.defer("email").get(pk=ann.pk)
+        before = user.token_version
+        user.is_active = not user.is_active
+        disturb(user)
+        user.save()
+        assert User.objects.get(pk=ann.pk).token_version == before + 1
+
+
 def test_what_is_no_right_ends_nothing(ann: User) -> None:
     """A name, a log-in, a membership: nobody is thrown out for those."""
     pair = tokens.issue(ann)

@@ -158,6 +158,7 @@ def test_what_is_refused_unfinished(port: int, raw: bytes, status: int, code: st
         (b"/api/x", b"localhost"),
         (b"http://evil.example/api/x", b"evil.example"),
         (b"http://evil.example:8000/api/x", b"evil.example:8000"),
+        (b"http://[::1]:8000/api/x", b"[::1]:8000"),
         (b"*", b"localhost"),
     ],
 )

@@ -69,9 +69,10 @@ async def test_too_many_of_one_key_are_refused_at_once() -> None:
     work = Work(turns)
     tasks = [work.start("a0"), work.start("a1")]
     await eventually_async(work.has_begun(1))
-    with pytest.raises(NoTurnError):
+    with pytest.raises(NoTurnError) as refused:
         async with turns.turn("a"):
             raise AssertionError
+    assert refused.value.own
     tasks.append(work.start("b0"))
     for name in work.ends:
         work.ends[name].set()
@@ -84,9 +85,10 @@ async def test_who_waits_too_long_goes_and_loses_no_slot() -> None:
     work = Work(turns)
     task = work.start("a0")
     await eventually_async(work.has_begun(1))
-    with pytest.raises(NoTurnError):
+    with pytest.raises(NoTurnError) as refused:
         async with turns.turn("b", 0.01):
             raise AssertionError
+    assert not refused.value.own, "it is a that has the only slot"
     work.ends["a0"].set()
     await task
     async with turns.turn("b", 0.01):

@@ -165,6 +165,8 @@ class InFlight:
                 line = self._waiting[account_id]
                 while line and line[0][1].done():
                     line.popleft()  # given up
+                if line and self._has_its_share(line[0][0], account_id):
+                    continue  # held up by what it has itself: that is nobody else's matter
                 if line and self._full(line[0][0]):
                     return  # whose turn it is, waits for the room: nobody overtakes a large one
                 if line and self.take(line[0][0], account_id):

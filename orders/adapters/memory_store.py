@@ -48,8 +48,12 @@ class MemoryStore:
         with self._lock:
             for row in changes.orders:
                 known = self._orders.get(row.order_id)
-                if known is None or known.version < row.version:
+                if known is None:
                     self._orders[row.order_id] = msgspec.structs.replace(row)
+                elif known.version < row.version:
+                    self._orders[row.order_id] = msgspec.structs.replace(
+                        row, first_seq=known.first_seq, created_ns=known.created_ns
+                    )
             for update in changes.updates:
                 self._update(update)
             self._steps.update(msgspec.structs.astuple(step) for step in changes.steps)

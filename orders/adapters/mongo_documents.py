@@ -36,18 +36,25 @@ _WORDS: Final[dict[str, type[StrEnum]]] = {
     "time_in_force": TimeInForce,
     "status": Status,
 }
+_BEGUN: Final = {"first_seq": 1, "created_ns": 1}
 _NOT_SET: Final = {
     "order_id", "account_id", "end_seq", "rejected_by", "reason", "late_fill", "overfilled",
 }  # fmt: skip
 
 
 def insert(collection: "Collection[Document]", documents: list[Document], guard: str = "") -> None:
-    """Insert; one that is there already is replaced if *guard* says that ours is newer."""
+    """Insert; one that is there already is replaced if *guard* says that ours is newer.
+
+    What says how it began (_BEGUN) stays.
+    """
     for part in _parts(documents):
         known = _done(lambda part=part: collection.insert_many(part, ordered=False))
         if not guard:
             continue
         again = [part[index] for index in known]
+        there = {"_id": {"$in": [document["_id"] for document in again]}}
+        begun = {one.pop("_id"): one for one in collection.find(there, _BEGUN)} if again else {}
+        again = [document | begun.get(document["_id"], {}) for document in again]
         bulk(
             collection,
             [

@@ -31,7 +31,8 @@ def _insert(
 
 INSERT_NAME: Final = _insert("orders_name", ("text",))
 # An order told as new twice: by a projector that was replaced, and by its successor with more.
-INSERT_ORDER: Final = _insert("orders_order", ORDER, "account, order_id", ORDER[2:], by="version")
+_AGAIN: Final = [one for one in ORDER[2:] if one not in {"first_seq", "created_ns"}]
+INSERT_ORDER: Final = _insert("orders_order", ORDER, "account, order_id", _AGAIN, by="version")
 _MOVES: Final = (
     "UPDATE orders_order SET live = %s, status = %s, cum_lots = %s, cost = %s, fee = %s, "
     "version = %s, end_seq = CASE WHEN end_seq = 0 THEN %s ELSE end_seq END, last_seq = %s, "

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
+import structlog
 from asgiref.sync import sync_to_async
 
 from marketdata import wiring as market
@@ -16,6 +17,7 @@ from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import ClaimState
 from oms_project.problem import Problem
+from oms_project.rest.fair import BUSY
 from oms_project.rest.turns import NoTurnError, Turns
 from orders import wiring
 from orders.entry import plans
@@ -33,6 +35,7 @@ HEAVY_WAIT_S: Final = 5.0
 _HEAVY: Final = Turns(
     SystemClock(), slots=HEAVY_AT_ONCE, per_key=HEAVY_OF_ONE, waiting_max=HEAVY_WAITING_MAX
 )
+_logger = structlog.get_logger(__name__)
 _monotonic_ns = SystemClock.monotonic_ns
 
 Planner = Callable[..., Plan | Problem]
@@ -72,14 +75,18 @@ async def run(
     route: Route, principal: Principal, headers: Headers, body: bytes
 ) -> Answer | Problem:
     """Return what the request is answered."""
-    if not route.heavy:
-        return await _run(route, principal, headers, body)
     try:
+        if not route.heavy:
+            return await _run(route, principal, headers, body)
         async with _HEAVY.turn(principal.user_id, HEAVY_WAIT_S):
             return await _run(route, principal, headers, body)
-    except NoTurnError:
+    except NoTurnError as error:
+        if not error.own:
+            return BUSY
         detail = "Too many batches of yours are under way."
         return Problem("rate_limited", detail, headers={"Retry-After": "1"})
+    except TransportError as error:
+        return plans.failed(error)
 
 
 async def _run(
@@ -98,7 +105,7 @@ async def _run(
         return plan.instead
     try:
         state = await _committed(gateway, plan)
-    except (TransportError, TimeoutError) as error:
+    except TimeoutError as error:  # only here it means that the order may be durable
         return plans.failed(error)
     if state is None:
         return await _in_thread(plans.overloaded, gateway, plan)
@@ -137,10 +144,16 @@ async def _waited(
     """
     deadline_ns = _monotonic_ns() + int(wait_s * NS_PER_S)
     while _monotonic_ns() < deadline_ns:
-        found = await _in_thread(plan.decided, state)
+        try:
+            found = await _in_thread(plan.decided, state)
+            if found is not None:
+                claim = plan.submission.claim
+                await _in_thread(gateway.intake.settle, claim, found.status, found.body)
+        except TransportError as error:
+            # Durable is durable: that the store is away now does not make it "unavailable".
+            _logger.warning("decision_not_read", error=str(error))
+            return answer
         if found is not None:
-            claim = plan.submission.claim
-            await _in_thread(gateway.intake.settle, claim, found.status, found.body)
             applied = {**answer.headers, "Preference-Applied": f"wait={wait_s:g}"}
             return Answer(found.status, found.body, applied)
         await asyncio.sleep(plans.WAIT_POLL_S)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from oms_project.kernel.errors import BadRecordError, TransportError
 from oms_project.kernel.ports import OrderRow
 from oms_project.kernel.words import CLOSED
 from oms_project.rest.feed import SLICE_BYTES
@@ -95,7 +96,7 @@ class Stream:
                     left -= len(frames[-1])
                 if left <= 0:
                     break
-        except Exception:
+        except (TransportError, TooOldError, BadRecordError):
             if not frames:
                 raise
         return frames
@@ -111,7 +112,11 @@ class Stream:
         }
         row = self._order_after(story.batch, story.batch.events[index], seq)
         if row is not None:
-            frame["order"] = shown_order(row)
+            try:
+                frame["order"] = shown_order(row)
+            except TransportError:
+                self._fold.fresh.pop(row.order_id, None)  # told again, it is read from the store
+                raise
         return _text(frame)
 
     # -------------------------------------------------------------- the order an event is about

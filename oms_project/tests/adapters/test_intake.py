@@ -148,6 +148,9 @@ def test_durable_in_the_log_is_durable(door: Door, monkeypatch: pytest.MonkeyPat
     assert door.intake.find_by_ids_base(first.claim.ids_base) == ClaimState(
         first.claim, False, True, state.partition, 0
     )
+    retry = door.commit(door.later(60_000))
+    assert isinstance(retry, ClaimState)
+    assert (retry.fresh, retry.done, retry.offset) == (False, True, 0), "this door knows it"
     door.claims.fails = False
 
     def marked() -> bool:

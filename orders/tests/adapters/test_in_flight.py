@@ -226,3 +226,14 @@ async def test_who_waits_for_the_own_share_holds_up_nobody(flow: InFlight) -> No
     async with asyncio.timeout(0.5):
         assert await flow.room_async(2, "b")
     more.cancel()
+
+
+async def test_who_is_held_up_by_its_own_share_holds_up_nobody(flow: InFlight) -> None:
+    """a waits for what a has itself; c, who comes later, needs one of the four places that are free."""
+    hold(flow, 5, 1, "a")
+    hold(flow, 1, 2, "b")
+    waiting = asyncio.create_task(flow.room_async(5, "a"))
+    await asyncio.sleep(0)
+    assert await flow.room_async(1, "c")
+    assert not waiting.done()
+    waiting.cancel()

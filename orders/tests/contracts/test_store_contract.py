@@ -136,6 +136,18 @@ def test_facts_are_never_undone(store: p.OrderStore) -> None:
     assert (found.late_fill, found.overfilled, found.version) == (True, True, 3)
 
 
+def test_an_order_told_anew_keeps_how_it_began(store: p.OrderStore) -> None:
+    """An external order grows with each trade of it; it was made once."""
+    store.apply(changes(1, orders=[an_order(1)]))
+    grown = an_order(1, version=2, first_seq=7, created_ns=9_000, lots=20, last_seq=7)
+    store.apply(changes(2, orders=[grown]))
+    row = store.get(order_id(1), [ACCOUNT])
+    assert row is not None
+    first = an_order(1)
+    assert (row.first_seq, row.created_ns) == (first.first_seq, first.created_ns)
+    assert (row.version, row.terms.lots, row.last_seq) == (2, 20, 7)
+
+
 def test_an_update_of_another_accounts_order_changes_nothing(store: p.OrderStore) -> None:
     store.apply(changes(1, orders=[an_order(1)]))
     store.apply(changes(2, updates=[an_update(1, account_id=OTHER)]))
