@@ -5,6 +5,7 @@ import { number, placesFor } from "./format.js";
 
 export const SCALE = 8; // decimals of an asset's smallest unit
 const MARKET_CAP = "0.05"; // how far through the mark a market order may trade, unless told
+const MOVE = "0.002"; // how far the mark may move while a market order of the largest size is on its way
 const LEVELS_MAX = 200;
 const FAR = "0.02"; // a limit this far through the other side is asked about: a slip of the finger
 const SLIP = "0.01"; // so is a market order this much worse than the best price
@@ -111,6 +112,11 @@ export function capacity(instrument, draft, means) {
     limits.push({ quantity: upTo(means.orderValueMax, valued), by: "order_value", words });
   }
   return limits.reduce((least, one) => (cmp(one.quantity, least.quantity) < 0 ? one : least));
+}
+
+/** Return the means to size an order by that is sent a moment later: a market order is held at the mark of then. */
+export function withRoom(means, { type }) {
+  return type === "market" && means.mark ? { ...means, mark: mul(means.mark, add("1", MOVE)) } : means;
 }
 
 function isSet(limit) {

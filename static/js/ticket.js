@@ -12,7 +12,7 @@ import { $, $$, setText } from "./dom.js";
 import { SIDE, number, percent, placesFor, setNumber } from "./format.js";
 import { explain } from "./reasons.js";
 import { standing } from "./standing.js";
-import { bill, capacity, estimate, hold, problems, questions, sized, stepped, worstPrice } from "./sizing.js";
+import { bill, capacity, estimate, hold, problems, questions, sized, stepped, withRoom, worstPrice } from "./sizing.js";
 
 const FIELDS = ["price", "quantity", "time_in_force", "order"];
 const KEPT = ["side", "type", "time_in_force", "price", "quantity"];
@@ -161,7 +161,7 @@ export class Ticket {
   share(share) {
     const draft = this.draft();
     const { instrument } = this.store;
-    const means = this.means(draft);
+    const means = withRoom(this.means(draft), draft);
     const found = share === "100" ? capacity(instrument, draft, means) : sized(instrument, draft, means, share);
     if (found === null) {
       const name = draft.type === "limit" ? "price" : "order";

@@ -211,7 +211,7 @@ class MemoryDesk:
     def _decide(self, order: Value) -> None:
         symbol = self.symbols[order["symbol"]]
         base, quote = order["symbol"].split("-")
-        worst = Decimal(order["price"] or symbol.ticker()["ask"]) * (
+        worst = Decimal(order["price"] or symbol.ticker()["mark"]) * (
             1 if order["price"] else Decimal("1.05")
         )
         buying = order["side"] == "buy"

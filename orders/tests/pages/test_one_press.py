@@ -19,12 +19,22 @@ def open_position(page: Page, side: str, quantity: str) -> None:
 
 
 def flat(page: Page) -> None:
-    """Begin without a position and without open orders."""
+    """Begin without a position and without open orders, whatever tests before left."""
+    expect(page.locator("#equity")).not_to_have_text("–")  # the account's state has been read
+    cancel_all(page)
     page.click("#tab-positions")
     if page.locator("#flatten").is_enabled():
         page.click("#flatten")
         page.click("#flatten-send")
         expect(page.locator("#flatten")).to_be_disabled()
+
+
+def cancel_all(page: Page) -> None:
+    page.click("#tab-open")
+    if page.locator("#cancel-all").is_enabled():
+        page.click("#cancel-all")
+        page.click("#ask button[value=all]")
+        expect(page.locator("#cancel-all")).to_be_disabled()
 
 
 def net(page: Page, symbol: str = "BTC-USD") -> Decimal:

@@ -35,10 +35,24 @@ def test_max_can_be_sent(watched: Watched, side: str, kind: str) -> None:
     if page.locator("#ask").is_visible():
         page.click("#ask button[value=yes]")
     expect(page.locator("#receipt-status")).to_have_text(re.compile("Open|illed"))
-    page.click("#cancel-all") if page.locator("#cancel-all").is_enabled() else None
-    if page.locator("#ask").is_visible():
-        page.click("#ask button[value=all]")
     flat(page)
+
+
+def test_a_market_order_of_the_largest_size_survives_a_tick(watched: Watched) -> None:
+    """It is held at the mark of the moment it is decided, a tick later than it was sized."""
+    page = watched.trade()
+    fits = page.evaluate(
+        """async () => {
+          const { affordable, hold, withRoom, worstPrice } = await import("/static/js/sizing.js");
+          const { cmp } = await import("/static/js/decimal.js");
+          const instrument = { tick_size: "0.01", lot_size: "0.0001", taker_fee: "0.001", market_cap: "0.05" };
+          const buy = { side: "buy", type: "market" };
+          const most = affordable(instrument, buy, withRoom({ free: "250000", mark: "64860" }, buy));
+          const held = (mark) => hold(instrument, worstPrice(instrument, buy, mark), most);
+          return [cmp(held("64980"), "250000") <= 0, cmp(held("65200"), "250000") <= 0];
+        }"""
+    )
+    assert fits == [True, False]
 
 
 @pytest.mark.parametrize(
