@@ -74,7 +74,7 @@ VARS: Mapping[str, Var] = {
     "OMS_SNAPSHOT_RECORDS": Var("500000", int, "commands between two snapshots of a partition"),
     "OMS_LOG_KEEP_RECORDS": Var("200000", int, "records kept behind the snapshots before trimming"),
     "OMS_CLAIM_DAYS": Var(
-        "7", int, "days an idempotency key is remembered; client_order_id: for ever"
+        "7", int, "days the answer under an idempotency key is kept; its order stays one for ever"
     ),
     "OMS_IN_FLIGHT_MAX": Var(
         "10000", int, "orders a web process takes ahead of what is shown; then 503 overloaded"

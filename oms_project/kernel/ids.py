@@ -45,6 +45,10 @@ def base_since(at_ms: int) -> str:
     return f"{text[:8]}-{text[8:]}"
 
 
+CLAIMED_AT: Final = len("tttttttt-tttt-")
+"""Where the part of an order id begins that its claim's time has no part in."""
+
+
 _INDEX_HEX: Final = tuple(f"{index:04x}" for index in range(1024))
 
 
@@ -85,8 +89,12 @@ def trade_id(venue: str, an_order_id: str, execution: int) -> str:
     return f"{venue}-{an_order_id}-{execution}"
 
 
-def external_order_id(venue: str, venue_order_id: str) -> str:
-    """Return the id that trades of an order unknown here are booked under (UUIDv8, RFC 9562 §5.8)."""
-    seed = _SEPARATOR.join((b"external", venue.encode(), venue_order_id.encode()))
+def external_order_id(venue: str, venue_order_id: str, behind: int = 0) -> str:
+    """Return the id that trades of an order unknown here are booked under (UUIDv8, RFC 9562 §5.8).
+
+    behind: the execution after which a new such order begins, the one before being long over.
+    """
+    parts = [b"external", venue.encode(), venue_order_id.encode()]
+    seed = _SEPARATOR.join([*parts, b"%d" % behind] if behind else parts)
     digest = hashlib.sha256(seed).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-8{digest[12:15]}-8{digest[15:18]}-{digest[18:30]}"

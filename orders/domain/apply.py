@@ -17,7 +17,7 @@ from orders.domain import events as e
 from orders.domain.book import CLOSED_KEPT, EVICTED_AT_ONCE, Account, Book
 from orders.domain.lanes import Lane
 from orders.domain.order import LIVE, OVER, SENT, Asked, End, Fill, Life, Order, status_of
-from orders.domain.used import client_key, order_mark, other_key
+from orders.domain.used import lasting_name, other_key
 from risk.domain.limits import Limits
 from risk.domain.rules import Reason
 
@@ -46,7 +46,7 @@ def route(
     balance.free -= hold
     balance.locked += hold
     account.open[order_id] = order
-    account.client_ids[client_order_id] = order_id
+    account.names[lasting_name(order_id, client_order_id)] = order_id
     cap_ticks = 0 if terms.ticks else worst_ticks
     return order, e.OrderRouted(order_id, client_order_id, terms, cap_ticks, hold)
 
@@ -64,7 +64,7 @@ def deny(
         life=Life.DENIED, reason=reason,
     )  # fmt: skip
     if reason != Reason.DUPLICATE_CLIENT_ORDER_ID:  # else it is another order's, for ever
-        account.client_ids[client_order_id] = order_id
+        account.names[lasting_name(order_id, client_order_id)] = order_id
     keep_closed(book, order)
     return e.OrderDenied(order_id, client_order_id, terms, reason, used, limit)
 
@@ -380,13 +380,15 @@ def let_go(book: Book) -> None:
     state = book.state
     closed = state.closed
     accounts = state.accounts
-    add, hash_of = book.used.add, book.hash_of
+    used, hash_of = book.used, book.hash_of
     for gone in list(islice(closed.values(), EVICTED_AT_ONCE)):
         del closed[gone.order_id]
-        account_id, client_order_id = gone.account_id, gone.client_order_id
-        client_ids = accounts[account_id].client_ids
-        if client_ids.get(client_order_id) == gone.order_id:  # a refused twin has no id of its own
-            del client_ids[client_order_id]
-            mark = order_mark(gone.order_id, gone.executions)
-            add(client_key(hash_of(account_id), client_order_id), mark)
+        order_id, account_id = gone.order_id, gone.account_id
+        name = lasting_name(order_id, gone.client_order_id)
+        names = accounts[account_id].names
+        if gone.end is End.EXTERNAL:
+            used.add(other_key("external", order_id), gone.executions)
+        elif names.get(name) == order_id:  # a refused twin has no name of its own
+            del names[name]
+            used.let_go(hash_of(account_id), name, order_id, gone.executions)
     state.evicted += EVICTED_AT_ONCE

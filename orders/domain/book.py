@@ -20,7 +20,7 @@ from orders.domain.used import Used, UsedIds, account_hash
 from risk.domain.limits import Limits
 from risk.domain.position import Position
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Of a snapshot's bytes. One of another format is not read: the log is decided again."""
 CLOSED_KEPT: Final = 20_000
 """Closed orders a partition keeps in memory, newest last: for late reports of them."""
@@ -44,7 +44,7 @@ class Balance(msgspec.Struct, array_like=True, gc=False):
 class Account(msgspec.Struct, array_like=True):
     """One account: the unit of risk, of ordering and of `account_seq`.
 
-    open: order id -> order, oldest first; client_ids: client_order_id -> order id of every order
+    open: order id -> order, oldest first; names: lasting name (used.py) -> order id of every order
     in memory; canceling: ids that a request to cancel more than one command may has still to reach,
     by that request's id, oldest first.
     """
@@ -58,7 +58,7 @@ class Account(msgspec.Struct, array_like=True):
     balances: dict[str, Balance] = {}
     positions: dict[str, Position] = {}
     open: dict[str, Order] = {}
-    client_ids: dict[str, str] = {}
+    names: dict[str, str] = {}
     canceling: dict[str, list[str]] = {}
 
     def balance(self, asset: str) -> Balance:

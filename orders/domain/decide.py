@@ -33,7 +33,7 @@ from orders.domain.lanes import Lane
 from orders.domain.law import ACK, APPLY, TRADE, Kind, Outcome
 from orders.domain.order import Order
 from orders.domain.turn import Turn
-from orders.domain.used import client_key, order_mark, other_key
+from orders.domain.used import client_key, lasting_name, order_mark, other_key
 from risk.domain.rules import Checked, Measure, Reason, refusal
 
 
@@ -79,12 +79,13 @@ def place(turn: Turn, command: PlaceOrders) -> None:
     refused = _atomic_refusals(turn, command) if command.atomic else None
     marks = book.state.marks
     tell, send = turn.events.append, turn.routes.append
-    known, used = account.client_ids, book.used
+    known, used = account.names, book.used
     account_hash = book.hash_of(account.account_id)
     symbol, lane = "", None
     for new in command.orders:
         client_order_id = new.client_order_id
-        if client_order_id in known or client_key(account_hash, client_order_id) in used:
+        name = lasting_name(new.order_id, client_order_id)
+        if name in known or client_key(account_hash, name) in used:
             if not _sent_again(turn, new):
                 _deny(turn, new, _PLAIN_REFUSALS[Reason.DUPLICATE_CLIENT_ORDER_ID])
             continue
@@ -113,19 +114,20 @@ def place(turn: Turn, command: PlaceOrders) -> None:
             turn.balances[lane.base_asset] = lane.base
 
 
-def _used_before(turn: Turn, client_order_id: str) -> bool:
-    """Tell whether memory has let go of an order of this client_order_id."""
+def _used_before(turn: Turn, name: str) -> bool:
+    """Tell whether memory has let go of an order of this name."""
     book = turn.book
-    return client_key(book.hash_of(turn.account.account_id), client_order_id) in book.used
+    return client_key(book.hash_of(turn.account.account_id), name) in book.used
 
 
 def _sent_again(turn: Turn, new: NewOrder) -> bool:
     """Tell whether this very order is here already: sent again after an unknown outcome."""
-    twin = turn.account.client_ids.get(new.client_order_id)
+    name = lasting_name(new.order_id, new.client_order_id)
+    twin = turn.account.names.get(name)
     if twin is not None:
         return twin == new.order_id or new.order_id in turn.book.state.closed
     book = turn.book
-    key = client_key(book.hash_of(turn.account.account_id), new.client_order_id)
+    key = client_key(book.hash_of(turn.account.account_id), name)
     mark = book.used.mark_of(key)
     # The low bits say how much of the order was told, which the order sent again does not know.
     return mark is not None and mark | 0xFFFF == order_mark(new.order_id, 0xFFFF)
@@ -137,12 +139,12 @@ def _atomic_refusals(turn: Turn, command: PlaceOrders) -> dict[str, Checked] | N
     taken = Taken()
     seen: set[str] = set()
     for new in command.orders:
-        client_order_id = new.client_order_id
+        name = lasting_name(new.order_id, new.client_order_id)
         why: Checked | None = _PLAIN_REFUSALS[Reason.DUPLICATE_CLIENT_ORDER_ID]
-        if client_order_id in account.client_ids or _used_before(turn, client_order_id):
+        if name in account.names or _used_before(turn, name):
             if _sent_again(turn, new):
                 return None  # sent again: all of them were decided then
-        elif client_order_id not in seen:
+        elif name not in seen:
             case = case_of(book, account, new.terms, turn.at_ns, taken)
             why = refusal(case)
             if why is None:
@@ -151,7 +153,7 @@ def _atomic_refusals(turn: Turn, command: PlaceOrders) -> dict[str, Checked] | N
             others = _PLAIN_REFUSALS[Reason.ATOMIC_BATCH]
             refused = {other.order_id: others for other in command.orders}
             return refused | {new.order_id: why}
-        seen.add(client_order_id)
+        seen.add(name)
     return None
 
 
@@ -318,8 +320,11 @@ def _unknown(turn: Turn, venue: str, one: Report) -> None:
             apply.absorb(book)
         return
     order_id = ids.external_order_id(venue, one.order_id)
+    told = told or 0
+    while before := book.used.mark_of(other_key("external", order_id)):
+        told = before  # booked so far, and let go of: what comes later has an order of its own
+        order_id = ids.external_order_id(venue, one.order_id, told)
     known = book.state.closed.get(order_id)
-    told = max(told or 0, book.used.executions_of(order_id) or 0)
     if one.execution <= told or (known is not None and one.execution in known.fills):
         apply.absorb(book)
         return

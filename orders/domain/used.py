@@ -18,6 +18,8 @@ import msgspec
 from rbloom import Bloom
 from xxhash import xxh3_64_intdigest
 
+from oms_project.kernel.ids import CLAIMED_AT
+
 SEGMENT_PAIRS: Final = 65_536
 EXECUTION_BITS: Final = 16
 EXECUTION_MAX: Final = (1 << EXECUTION_BITS) - 1
@@ -45,16 +47,25 @@ def client_key(account_hash: int, client_order_id: str) -> int:
     return xxh3_64_intdigest(client_order_id.encode(), account_hash)
 
 
+def lasting_name(order_id: str, client_order_id: str) -> str:
+    """Return what no second order of the account can have: the client_order_id, if it chose one.
+
+    Else the part of the order's id that comes of the idempotency key alone: once the key's claim is
+    forgotten, the same request makes an id of another time, and still no second order.
+    """
+    return client_order_id if client_order_id != order_id else order_id[CLAIMED_AT:]
+
+
 def account_hash(account_id: str) -> int:
     return xxh3_64_intdigest(account_id.encode())
 
 
 def other_key(kind: str, an_id: str) -> int:
-    """Return the hash of a command's or adjustment's id."""
+    """Return the hash of an id of another kind: a command's, an adjustment's, an order's."""
     return xxh3_64_intdigest(an_id.encode(), _SEEDS[kind])
 
 
-_SEEDS: Final = {"command": 1, "adjustment": 2}
+_SEEDS: Final = {"command": 1, "adjustment": 2, "external": 3, "executions": 4}
 
 
 def order_mark(order_id: str, executions: int) -> int:
@@ -130,16 +141,28 @@ class UsedIds:
         wanted = order_mark(order_id, 0)
         for mark in self.state.fresh.values():
             if mark & ~EXECUTION_MAX == wanted:
-                return mark & EXECUTION_MAX
+                return self._executions(order_id, mark & EXECUTION_MAX)
         pattern = wanted.to_bytes(_WORD_BYTES, "little")[EXECUTION_BITS // 8 :]
         for marks in self._marks:
             at = marks.find(pattern)
             while at >= 0:
                 start = at - EXECUTION_BITS // 8
                 if not start % _WORD_BYTES:
-                    return int.from_bytes(marks[start:at], "little")
+                    return self._executions(order_id, int.from_bytes(marks[start:at], "little"))
                 at = marks.find(pattern, at + 1)
         return None
+
+    def _executions(self, order_id: str, marked: int) -> int:
+        """Return the number behind the 16 bits of a mark: what they cannot hold stands by itself."""
+        if marked < EXECUTION_MAX:
+            return marked
+        return self.mark_of(other_key("executions", order_id)) or marked
+
+    def let_go(self, account_hash: int, name: str, order_id: str, executions: int) -> None:
+        """Remember an order by its lasting name, and how much of it was told."""
+        self.add(client_key(account_hash, name), order_mark(order_id, executions))
+        if executions >= EXECUTION_MAX:
+            self.add(other_key("executions", order_id), executions)
 
     def bodies(self) -> dict[int, bytes]:
         """Return the bytes of every segment, by number."""

@@ -15,7 +15,8 @@ Value = dict[str, Any]
 
 _KEY: Final[Value] = {
     "name": "Idempotency-Key", "in": "header", "required": True,
-    "description": "The same key and body give the same answer, and for ever one order. "
+    "description": "The same key and terms give the same answer for as long as the key is remembered "
+    "(seven days by default), and one order for ever. "
     'The quoted form of its RFC, `"k-1"`, is the key `k-1`.',
     "schema": {"type": "string", "pattern": '^[!#-~][!-~]{0,254}$'},
 }  # fmt: skip

@@ -223,7 +223,7 @@ def test_a_client_order_id_is_taken_for_ever() -> None:
     rig, engine = a_forgetful_rig(15)
     state = engine.owned[0].book.state
     assert order_id_of(1) not in state.closed
-    assert "client-1" not in state.accounts[ACCOUNT].client_ids
+    assert "client-1" not in state.accounts[ACCOUNT].names
     engine.lose(0)
     engine = rig.start()
     rig.send(build.place(build.new_order(101, client_order_id="client-1")))

@@ -79,7 +79,8 @@ def evict_all(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let memory go of every closed order there is."""
     monkeypatch.setattr(apply, "CLOSED_KEPT", 1)
     monkeypatch.setattr(apply, "EVICTED_AT_ONCE", len(desk.book.state.closed) + 1)
-    for number in range(900, 902):
+    for _ in range(2):
+        number = 900 + len(desk.commands)
         desk.do(build.place(build.new_order(number, symbol="NO-USD")))
 
 
@@ -100,4 +101,25 @@ def test_a_late_fill_of_an_order_that_memory_let_go_of_is_booked(
     desk.do(build.told(build.trade(1, 4, lots=6, symbol="BTC-USD", sign=1)))
     desk.do(build.told(build.trade(1, 4, lots=6, symbol="BTC-USD", sign=1)))
     assert desk.account.positions["BTC-USD"].net_lots == 10
+    assert quarantined(desk) == []
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_external_order_that_memory_let_go_of_is_not_booked_again(
+    restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes later is booked, each time under an order of its own; nothing twice."""
+    desk = Desk()
+    for execution in (1, 2, 3):
+        for _ in range(2):
+            desk.do(build.told(an_unknown_trade(execution)))
+        evict_all(desk, monkeypatch)
+        if restarted:
+            desk.book = build.again(desk.book)
+        for told in range(1, execution + 1):
+            desk.do(build.told(an_unknown_trade(told)))
+        assert desk.account.positions["BTC-USD"].net_lots == 4 * execution
+    booked = [event for _, event in desk.events if isinstance(event, e.OrderExternal)]
+    assert [event.version for event in booked] == [1, 1, 1]
+    assert len({event.order_id for event in booked}) == 3
     assert quarantined(desk) == []

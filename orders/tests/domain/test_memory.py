@@ -22,13 +22,13 @@ def test_memory_keeps_the_newest_closed_orders(monkeypatch: pytest.MonkeyPatch) 
     state = desk.book.state
     assert list(state.closed) == [order_id_of(n) for n in (5, 6, 7)]
     assert state.evicted == 4
-    assert list(state.accounts[ACCOUNT].client_ids) == ["client-99", "client-6"]
-    assert list(state.accounts[OTHER].client_ids) == ["client-5", "client-7"]
+    assert list(state.accounts[ACCOUNT].names) == ["client-99", "client-6"]
+    assert list(state.accounts[OTHER].names) == ["client-5", "client-7"]
     # Its client_order_id was another order's first: that one keeps it.
     desk.do(place(new_order(10, client_order_id="client-99", symbol="NO-USD")))
     for number in range(11, 15):
         desk.do(place(new_order(number, symbol="NO-USD")))
-    assert state.accounts[ACCOUNT].client_ids["client-99"] == order_id_of(99)
+    assert state.accounts[ACCOUNT].names["client-99"] == order_id_of(99)
 
 
 def test_bytes_that_are_no_state() -> None:
