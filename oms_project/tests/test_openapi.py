@@ -10,8 +10,10 @@ from django.core.management.base import CommandError
 from django.test import Client
 from drf_spectacular.validation import validate_schema
 
+from oms_project.codes import CODES
 from oms_project.rest import openapi
 from oms_project.tests.test_access_matrix import api_routes
+from orders.rest import tidy
 
 UNDOCUMENTED: Final = {"health", "schema", "docs"}
 
@@ -76,6 +78,24 @@ def test_every_operation_says_who_and_what_goes_wrong(document: Any) -> None:
                 assert kind.endswith("/Problem"), where
         if not public:
             assert "401" in operation["responses"], where
+
+
+def test_every_refusal_names_the_codes_that_can_come(document: Any) -> None:
+    """And no code of another operation's."""
+    named: dict[str, set[str]] = {}
+    for path, method, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                text = answer["description"]
+                assert re.fullmatch(r"One of `\w+`(, `\w+`)*\.", text), f"{method} {path} {status}"
+                named.setdefault(operation["operationId"], set()).update(
+                    re.findall(r"\w+(?=`)", text)
+                )
+    assert "rate_limited" in named["orders_place_batch"]
+    assert {one for one, codes in named.items() if "batch_empty" in codes} == {"orders_place_batch"}
+    assert all("request_timeout" in codes for codes in named.values())
+    assert not any("snapshot_required" in codes for codes in named.values())
+    assert set(tidy.ONLY) <= set(CODES)
 
 
 def test_decimals_are_strings(document: Any) -> None:

@@ -59,6 +59,7 @@ def add(result: Value, **_: Any) -> Value:
             "NewBatch", _acknowledged("BatchAck"),
         )
     }  # fmt: skip
+    paths["/api/orders/batch"]["post"]["responses"]["429"] = {}  # a batch comes in its user's turn
     paths["/api/orders/cancel"] = {
         "post": _operation(
             "orders_cancel_all", "Cancel all open orders of an account, or of a symbol or side.",

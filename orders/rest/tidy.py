@@ -48,9 +48,28 @@ LIMITS: Final = {"marketdata_trades": 200, "marketdata_book": 20}
 OF_BODIES: Final = frozenset(
     {
         "malformed_json", "empty_body", "duplicate_json_key", "json_too_deep", "invalid_encoding",
-        "idempotency_key_missing", "idempotency_key_invalid", "request_timeout",
     }
 )  # fmt: skip
+_ENTRY: Final = ("orders_place", "orders_place_batch", "orders_cancel", "orders_cancel_all")
+_BATCH: Final = ("orders_place_batch",)
+_PRICES: Final = ("marketdata_ticker", "marketdata_book", "marketdata_trades")
+ONLY: Final[dict[str, tuple[str, ...]]] = {
+    "invalid_credentials": ("auth_login",),
+    "csrf_failed": _ENTRY,
+    "idempotency_key_missing": _ENTRY,
+    "idempotency_key_invalid": _ENTRY,
+    "idempotency_key_reused": _ENTRY,
+    "idempotency_in_flight": _ENTRY,
+    "idempotency_store_unavailable": (*_ENTRY, "orders_get"),
+    "batch_too_large": _BATCH,
+    "batch_empty": _BATCH,
+    "batch_invalid": _BATCH,
+    "invalid_state_transition": ("orders_cancel",),
+    "market_data_stale": _PRICES,
+    "snapshot_required": (),  # of sockets
+    "unknown_symbol": (),  # of sockets; bodies have it as the code of an entry
+}
+"""Codes that only some operations answer; the others can come from every one that has the status."""
 ALWAYS: Final = (400, 406, 408, 414, 503)
 HEADERS: Final[dict[int, Value]] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
@@ -101,6 +120,7 @@ def _answers(operation: Value) -> None:
         codes = [
             row.code for row in CODES.values()
             if row.status == status and (has_body or row.code not in OF_BODIES)
+            and operation["operationId"] in ONLY.get(row.code, (operation["operationId"],))
         ]  # fmt: skip
         answer["description"] = f"One of {', '.join(f'`{code}`' for code in codes)}."
         answer["content"] = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
