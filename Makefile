@@ -24,7 +24,7 @@ run: .venv/.runtime  ## the whole product on this machine: http://127.0.0.1:8000
 test: setup  ## all tests; real servers where they can be started
 	@$(BIN)/python -m pytest --cov --cov-report=term
 
-check: setup  ## what CI runs: format, lint, types, layers, tests
+check: setup  ## format, lint, types, layers, tests; CI runs these and infra-test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

@@ -5,7 +5,7 @@ OmsError
 │   ├── BadRecordError          bytes we cannot read
 │   ├── UnstorableError         what the record comes to has no place in the store
 │   ├── LeftAloneError          an operator set it aside before anybody decided it
-│   └── IllegalTransitionError  a venue surprise or our bug: quarantine and alert
+│   └── IllegalTransitionError  a command that cannot be meant for us: our bug, or a foreign producer's
 ├── RecordTooLargeError       no log takes a record of this size: nothing was written
 ├── NewerVersionError         written by a newer version of the product: this one must not go on
 ├── OldVersionError           written by an older version that this one does not read
@@ -37,7 +37,10 @@ class LeftAloneError(PoisonError):
 
 
 class IllegalTransitionError(PoisonError):
-    """The pair (status, event) has no row in the order table."""
+    """A command that cannot be meant for this product: nothing decides it, or it breaks a limit of ours.
+
+    What a venue reports never raises: the order law has a row for every pair (orders/domain/law.py).
+    """
 
 
 class RecordTooLargeError(OmsError):

@@ -1,6 +1,7 @@
-"""Bytes of the log: one envelope around every record, versioned, additive only.
+"""Bytes of the log: one envelope around every record, with the version of all that is in it.
 
-A field may be added at the end of a struct with a default; none may be removed, moved or re-used.
+Within a version structs only grow: a field is added at the end, with a default; none is removed, moved
+or re-used. What cannot be said so is another version, and only VERSION is read (ADR 0017).
 """
 
 from typing import Any, TypeVar

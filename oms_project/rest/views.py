@@ -59,7 +59,7 @@ class LoginView(OpenView):
 
 
 class RefreshView(OpenView):
-    """The next pair. The refresh token that was sent is worthless afterwards."""
+    """The next pair. The refresh token that was sent gives this same pair for 10 s more, then nothing."""
 
     @extend_schema(
         tags=["auth"],

@@ -1,4 +1,4 @@
-"""REST for reading orders: one class an URL, no decision in it. Writing is in entry.py."""
+"""REST for reading orders: one class an URL, no decision in it. Writing is orders/entry/flow.py."""
 
 from typing import Final
 
