@@ -6,6 +6,7 @@ probes.py; a scrape reads what is known.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
@@ -65,8 +66,17 @@ _monotonic_ns = SystemClock.monotonic_ns
 
 def count_http(method: str, path: str, status: int, seconds: float) -> None:
     """Count one answer. A method nobody has is "other"."""
-    HTTP_REQUESTS.labels(method if method in _METHODS else "other", str(status)).inc()
-    HTTP_SECONDS.labels("api" if path.startswith("/api/") else "other").observe(seconds)
+    _http_requests(method if method in _METHODS else "other", status).inc()
+    (_HTTP_API if path.startswith("/api/") else _HTTP_OTHER).observe(seconds)
+
+
+@cache
+def _http_requests(method: str, status: int) -> Counter:
+    return HTTP_REQUESTS.labels(method, str(status))
+
+
+_HTTP_API: Final = HTTP_SECONDS.labels("api")
+_HTTP_OTHER: Final = HTTP_SECONDS.labels("other")
 
 
 class Meter:

@@ -27,6 +27,7 @@ from oms_project.problem import CONTENT_TYPE, Problem
 from oms_project.rest.door import HEADER_BYTES_MAX, HOST_BYTES_MAX, TARGET_BYTES_MAX
 
 HEADER_S_MAX: Final = 10.0
+BODY_S_MAX: Final = 30.0
 KEEP_ALIVE_S: Final = 15
 """A connection may be silent for that long between two requests. Longer than a proxy's own limit."""
 DRAIN_S: Final = 5
@@ -41,6 +42,38 @@ _URL_BYTES_MAX: Final = TARGET_BYTES_MAX + HOST_BYTES_MAX + len("https://")
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class _Joined:
+    """A connection's transport that sends what is written in one turn of the loop at once.
+
+    An answer is written as a head and a body: joined they are one call of the kernel, and one wake-up
+    of the client, instead of two. Everything else is the transport's own.
+    """
+
+    def __init__(self, plain: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self.plain = plain
+        self._call_soon = loop.call_soon
+        self._held: list[bytes] = []
+        self.is_closing = plain.is_closing
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._call_soon(self._flush)
+        self._held.append(data)
+
+    def _flush(self) -> None:
+        if self._held:
+            data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+            self._held.clear()
+            self.plain.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self.plain.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
 
 
 class Http(HttpToolsProtocol):
@@ -58,6 +91,7 @@ class Http(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = _Joined(transport, self.loop)  # type: ignore[assignment]
         if self._crowded():
             self._refuse(Problem("overloaded", "Too many connections are open."))
         else:
@@ -72,7 +106,13 @@ class Http(HttpToolsProtocol):
             return
         self._head_bytes += len(data)
         super().data_received(data)
-        if self.transport.is_closing() or not self._owed or not self._head_bytes:
+        if self.transport.is_closing():
+            return
+        if not self._owed:
+            if self._deadline is None:
+                self._deadline = self.loop.call_later(BODY_S_MAX, self._body_late)
+            return
+        if not self._head_bytes:
             return
         if len(self.url) > _URL_BYTES_MAX:
             self._refuse(Problem("uri_too_long", f"More than {TARGET_BYTES_MAX} bytes."))
@@ -99,6 +139,7 @@ class Http(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._owed, self._head_bytes = True, 0
+        self._drop_deadline()
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -131,6 +172,20 @@ class Http(HttpToolsProtocol):
             self._refuse(Problem("request_timeout", f"No header within {HEADER_S_MAX:g} s."))
         else:
             self.transport.close()
+
+    def _body_late(self) -> None:
+        """Answer for the application if it has not; it is told that the client went away."""
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and self.cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse(Problem("request_timeout", f"No whole body within {BODY_S_MAX:g} s."))
+
+    def handle_websocket_upgrade(self) -> None:
+        self.transport = self.transport.plain  # type: ignore[attr-defined]
+        super().handle_websocket_upgrade()
 
     def _refuse(self, problem: Problem) -> None:
         """Answer without a request and close: nothing of it goes any further."""

@@ -42,9 +42,12 @@ from orders.domain.decide import route_of
 from orders.domain.order import Asked
 
 GROUP: Final = "oms-engine"
-RECORDS_MAX: Final = 4
+RECORDS_MAX: Final = 256
+BYTES_MAX: Final = 160 * 1024
+"""What a round takes: many single orders, or few batches. The projector works meanwhile on the round
+before, so a round that is too large lets it wait, and one that is too small pays for itself."""
 WAIT_MS: Final = 5
-GATHER_MS: Final = 2
+GATHER_MS: Final = 4
 REPLAY_RECORDS: Final = 500
 SNAPSHOT_AGE_NS: Final = 60 * 1_000_000_000
 

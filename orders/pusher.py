@@ -40,13 +40,11 @@ class Pusher:
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Publish until cancelled or *stop* is set; a broken store is waited out."""
         while stop is None or not stop.is_set():
-            pause_s = POLL_S
+            pause_s = POLL_S  # also behind news: what comes in one pause is one hint an account
             begun_ns = SystemClock.monotonic_ns()
             try:
                 hints = await self.run_once()
                 self.meter.round(hints, begun_ns)
-                if hints:
-                    pause_s = 0.0
             except TransportError as error:
                 self.meter.broke(error)
                 _logger.warning("pusher_waits", error=str(error))

@@ -169,7 +169,7 @@ def engine_loop(stop: threading.Event) -> Loop:
     )
     return Loop(
         log(), Topic.COMMANDS, engine.GROUP, handler, clock(),
-        records_max=engine.RECORDS_MAX, wait_ms=engine.WAIT_MS, gather_ms=engine.GATHER_MS,
+        records_max=engine.RECORDS_MAX, bytes_max=engine.BYTES_MAX, wait_ms=engine.WAIT_MS, gather_ms=engine.GATHER_MS,
     )  # fmt: skip
 
 

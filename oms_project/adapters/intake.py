@@ -12,10 +12,12 @@ Order of things (design: claim → append → done), and what a crash between tw
 import asyncio
 import queue
 import threading
-from collections import defaultdict
+import weakref
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -41,6 +43,8 @@ OWED_EVERY_S: Final = 0.5
 SEEN_MAX: Final = 20_000
 SUBMISSIONS_MAX: Final = 256
 QUEUE_MAX: Final = 10_000
+COMMIT_S_MAX: Final = 8.0
+LOOK_S: Final = 0.5
 
 _logger = structlog.get_logger(__name__)
 
@@ -215,14 +219,18 @@ class GroupCommit:
         *,
         submissions_max: int = SUBMISSIONS_MAX,
         queue_max: int = QUEUE_MAX,
+        patience_s: float = COMMIT_S_MAX,
     ) -> None:
         self._intake = intake
         self._submissions_max = submissions_max
         self._queue_max = queue_max
+        self._patience_s = patience_s
         self._queue: queue.SimpleQueue[tuple[Submission, _Waiter] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._patience: WeakKeyDictionary[asyncio.AbstractEventLoop, _Patience]
+        self._patience = WeakKeyDictionary()
 
     def submit(self, submission: Submission) -> "Future[ClaimState]":
         """Return a future of the outcome, for callers on a thread.
@@ -235,10 +243,18 @@ class GroupCommit:
         return future
 
     def submit_async(self, submission: Submission) -> "asyncio.Future[ClaimState]":
-        """Return an awaitable of the outcome, for callers on an event loop. Raises as `submit`."""
+        """Return an awaitable of the outcome, for callers on an event loop. Raises as `submit`.
+
+        It raises TimeoutError where there is no outcome after about `patience_s`: the submission
+        may yet be written.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[ClaimState] = loop.create_future()
         self._put(submission, (loop, future))
+        patience = self._patience.get(loop)
+        if patience is None:
+            patience = self._patience[loop] = _Patience(loop, self._patience_s)
+        patience.watch(future)
         return future
 
     def waiting(self) -> int:
@@ -312,6 +328,39 @@ class GroupCommit:
                 loop.call_soon_threadsafe(_resolve, results)
             except RuntimeError:
                 _logger.warning("event_loop_is_gone", count=len(results))
+
+
+class _Patience:
+    """Ends the wait for what takes too long, with one timer for all that wait on an event loop.
+
+    A timer for each order would cost more than all else that is done to wait for it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, patience_s: float) -> None:
+        self._loop = weakref.ref(loop)
+        self._patience_s = patience_s
+        self._until: deque[tuple[float, asyncio.Future[ClaimState]]] = deque()
+
+    def watch(self, future: "asyncio.Future[ClaimState]") -> None:
+        loop = future.get_loop()
+        if not self._until:
+            loop.call_later(min(self._patience_s, LOOK_S), self._look)
+        self._until.append((loop.time() + self._patience_s, future))
+
+    def _look(self) -> None:
+        loop = self._loop()
+        if loop is None:
+            return
+        now_s = loop.time()
+        while self._until:
+            until_s, future = self._until[0]
+            if not future.done():
+                if until_s > now_s:
+                    break
+                future.set_exception(TimeoutError())
+            self._until.popleft()
+        if self._until:
+            loop.call_later(min(max(0.0, self._until[0][0] - now_s), LOOK_S), self._look)
 
 
 def _resolve(results: Sequence[tuple["asyncio.Future | Future", Outcome]]) -> None:

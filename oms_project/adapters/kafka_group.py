@@ -126,15 +126,23 @@ class KafkaSubscription:
         self._listener = _Listener(self._consumer)
         self._assigned: frozenset[int] = frozenset()
         self._next: dict[int, int] = {}  # of what was sought
+        self._kept: dict[int, list[StoredRecord]] = {}  # polled, beyond the bytes asked for
         self._checked_at_s = 0.0
         self._consumer.subscribe([topic], listener=self._listener)
 
-    def poll(self, records_max: int, wait_ms: int) -> list[StoredRecord]:
+    def poll(
+        self, records_max: int, wait_ms: int, bytes_max: int = wire.READ_BYTES_MAX
+    ) -> list[StoredRecord]:
+        # What is kept from the last poll comes first; the group is told all the same that we live.
+        kept = any(self._kept.values())
         with translated():
-            found = self._consumer.poll(wait_ms, max_records=records_max)
+            found = self._consumer.poll(
+                0 if kept else wait_ms, max_records=1 if kept else records_max
+            )
         gone = self._listener.gone()
         for partition in gone:
             self._next.pop(partition, None)
+            self._kept.pop(partition, None)
         # What went and came back within one poll may have had another owner in between: it shows
         # as missing once, so that the caller lets go of what it holds of it.
         hidden = gone & self._assigned
@@ -146,8 +154,13 @@ class KafkaSubscription:
         result: list[StoredRecord] = []
         for where, records in found.items():
             if where.partition in self._next:
-                result += map(stored, records)
-                self._next[where.partition] = records[-1].offset + 1
+                self._kept.setdefault(where.partition, []).extend(map(stored, records))
+        for partition, records in self._kept.items():
+            count = wire.count_within((record.value for record in records), bytes_max)
+            if count:
+                result += records[:count]
+                del records[:count]
+                self._next[partition] = result[-1].offset + 1
         if not result:
             self._check_that_log_did_not_shrink()
         return result
@@ -180,9 +193,11 @@ class KafkaSubscription:
         where = self._at(partition)
         self._consumer.seek(where, offset)
         self._consumer.resume(where)
+        self._kept.pop(partition, None)
         self._next[partition] = offset
 
     def pause(self, partition: int) -> None:
+        self._kept.pop(partition, None)
         if self._next.pop(partition, None) is not None:
             self._consumer.pause(self._at(partition))
 

@@ -23,6 +23,7 @@ import structlog
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.adapters.crash import crash
 from oms_project.adapters.dead_letters import PER_MINUTE_MAX, DeadLetters, Poison
+from oms_project.kernel import wire
 from oms_project.kernel.errors import PoisonError, TransportError
 from oms_project.kernel.ports import Clock, Log, StoredRecord, Subscription
 from oms_project.metrics import Meter
@@ -123,6 +124,7 @@ class Loop:
         clock: Clock,
         *,
         records_max: int = RECORDS_MAX,
+        bytes_max: int = wire.READ_BYTES_MAX,
         wait_ms: int = WAIT_MS,
         gather_ms: int = 0,
         dead_letters_per_minute_max: int = PER_MINUTE_MAX,
@@ -136,6 +138,7 @@ class Loop:
         self._handler = handler
         self._clock = clock
         self._records_max = records_max
+        self._bytes_max = bytes_max
         self._wait_ms = wait_ms
         self._gather_s = gather_ms / 1000
         self._subscription: Subscription | None = None
@@ -147,6 +150,7 @@ class Loop:
         self._unburied: dict[int, list[Poison]] = {}
         self._paused: dict[int, int] = {}  # of those: when to look for an operator's answer
         self._commit_at_ns = 0
+        self._full = False  # the last round had as much as it may: more waits
         self.meter = Meter(group)
 
     def positions(self) -> dict[int, int]:
@@ -168,7 +172,7 @@ class Loop:
                 try:
                     handled = self.run_once()
                     failures = 0
-                    if self._gather_s and 0 < handled < self._records_max:
+                    if self._gather_s and handled and not self._full:
                         stop.wait(self._gather_s)
                 except TransportError as error:
                     wait_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
@@ -189,7 +193,7 @@ class Loop:
             self._subscription = self._log.subscribe(self._topic, self._group)
         subscription = self._subscription
         self._take_over(subscription)
-        records = subscription.poll(self._records_max, self._wait_ms)
+        records = subscription.poll(self._records_max, self._wait_ms, self._bytes_max)
         begun_ns = SystemClock.monotonic_ns()
         self._take_over(subscription)
         try:
@@ -204,6 +208,8 @@ class Loop:
         if self._clock.monotonic_ns() >= self._commit_at_ns:
             self._commit(subscription)
         self.meter.round(len(records), begun_ns)
+        size = sum(len(record.value) for record in records)
+        self._full = len(records) >= self._records_max or size >= self._bytes_max
         return len(records)
 
     def close(self) -> None:

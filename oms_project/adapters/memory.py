@@ -28,17 +28,14 @@ class _Partition:
     def end(self) -> int:
         return self.start + len(self.records)
 
-    def slice(self, offset: int, records_max: int, where: str) -> list[StoredRecord]:
+    def slice(
+        self, offset: int, records_max: int, where: str, bytes_max: int = wire.READ_BYTES_MAX
+    ) -> list[StoredRecord]:
         if not self.start <= offset <= self.end:
             raise GapError(f"{where}: {offset} is outside {self.start}..{self.end}")
         index = offset - self.start
         found = self.records[index : index + records_max]
-        size = 0
-        for count, record in enumerate(found, 1):
-            size += len(record.value)
-            if size >= wire.READ_BYTES_MAX:
-                return found[:count]
-        return found
+        return found[: wire.count_within((record.value for record in found), bytes_max)]
 
 
 class _Group:
@@ -135,15 +132,17 @@ class MemorySubscription:
         self._group = group
         self._next: dict[int, int | None] = {}
 
-    def poll(self, records_max: int, wait_ms: int) -> list[StoredRecord]:
+    def poll(
+        self, records_max: int, wait_ms: int, bytes_max: int = wire.READ_BYTES_MAX
+    ) -> list[StoredRecord]:
         changed = self._log._changed
         with changed:
             self._rebalance()
-            records = self._collect(records_max)
+            records = self._collect(records_max, bytes_max)
             if not records and wait_ms > 0:
                 changed.wait_for(self._something, wait_ms / 1000)
                 self._rebalance()
-                records = self._collect(records_max)
+                records = self._collect(records_max, bytes_max)
             return records
 
     def assigned(self) -> frozenset[int]:
@@ -208,13 +207,14 @@ class MemorySubscription:
             for partition, offset in self._next.items()
         )
 
-    def _collect(self, records_max: int) -> list[StoredRecord]:
+    def _collect(self, records_max: int, bytes_max: int) -> list[StoredRecord]:
         records: list[StoredRecord] = []
         for partition, offset in sorted(self._next.items()):
             if offset is None:
                 continue
             part = self._log._parts[self._topic, partition]
-            found = part.slice(offset, records_max - len(records), f"{self._topic}/{partition}")
+            where = f"{self._topic}/{partition}"
+            found = part.slice(offset, records_max - len(records), where, bytes_max)
             self._next[partition] = offset + len(found)
             records += found
         return records

@@ -29,8 +29,11 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
-def calm_collector() -> None:
-    """Let the cycle collector look rarely: the hot path makes objects by the million, no cycles."""
+def calm_collector(gen0_objects: int = GEN0_OBJECTS) -> None:
+    """Let the cycle collector look rarely: the hot path makes objects by the million, no cycles.
+
+    What is there now (modules, tables made at the start) is never looked at again.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GEN0_OBJECTS, 20, 100)
+    gc.set_threshold(gen0_objects, 20, 100)

@@ -4,8 +4,10 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,8 @@ from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.kernel.words import Topic
 
 SYNCED: Final = frozenset({Topic.COMMANDS, Topic.DEADLETTER})
+ROWS_MAX: Final = 64
+"""Of one statement. Powers of two up to it, so that few statements are ever compiled."""
 READERS_MAX: Final = 8
 """Reading connections of one file in one process, however many threads ask."""
 READER_S_MAX: Final = 5.0
@@ -148,6 +152,30 @@ class TopicFile:
                 connection.close()
             self._idle.clear()
             os.close(self._lock_fd)
+
+
+def insert_many(
+    connection: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]]
+) -> int:
+    """Insert *rows* with few statements and return how many were; *into*: "INTO records", ….
+
+    Every statement gives the interpreter away and gets it back from a busy event loop late: a commit
+    takes as long as its statements are many, not its rows.
+    """
+    count = at = 0
+    while at < len(rows):
+        size = min(ROWS_MAX, 1 << ((len(rows) - at).bit_length() - 1))
+        sql = _insert(into, len(rows[at]), size)
+        values = tuple(chain.from_iterable(rows[at : at + size]))
+        count += connection.execute(sql, values).rowcount
+        at += size
+    return count
+
+
+@cache
+def _insert(into: str, columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"INSERT {into} VALUES {', '.join([row] * rows)}"
 
 
 def noted(folder: Path, partitions: int) -> int:

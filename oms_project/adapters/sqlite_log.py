@@ -17,7 +17,7 @@ from pathlib import Path
 
 from oms_project.adapters.clock import SystemClock
 from oms_project.adapters.crash import crash
-from oms_project.adapters.sqlite_file import SYNCED, TopicFile, noted
+from oms_project.adapters.sqlite_file import SYNCED, TopicFile, insert_many, noted
 from oms_project.kernel import ids, wire
 from oms_project.kernel.errors import GapError, TransportError
 from oms_project.kernel.ids import PARTITION_BITS
@@ -85,7 +85,14 @@ class SqliteLog:
         crash("log.after_commit")
         return offsets
 
-    def read(self, topic: str, partition: int, offset: int, records_max: int) -> list[StoredRecord]:
+    def read(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        records_max: int,
+        bytes_max: int = wire.READ_BYTES_MAX,
+    ) -> list[StoredRecord]:
         low = partition << PARTITION_BITS
         sql = "SELECT id, key, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
         rows, size = [], 0
@@ -94,7 +101,7 @@ class SqliteLog:
             for row in connection.execute(sql, bounds):
                 rows.append(row)
                 size += len(row[2])
-                if size >= wire.READ_BYTES_MAX:
+                if size >= bytes_max:
                     break
         if rows and rows[0][0] != low + offset:
             raise GapError(f"{topic}/{partition}: {offset} was trimmed, {rows[0][0] - low} is left")
@@ -148,7 +155,7 @@ def insert_records(connection: sqlite3.Connection, records: Sequence[Record]) ->
         ends[partition] = offset + 1
         offsets.append(offset)
         rows.append(((partition << PARTITION_BITS) + offset, record.key, record.value))
-    connection.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
+    insert_many(connection, "INTO records", rows)
     return offsets
 
 
@@ -164,14 +171,16 @@ class SqliteSubscription:
         self._next: dict[int, int] = {}
         self._pause = threading.Event()
 
-    def poll(self, records_max: int, wait_ms: int) -> list[StoredRecord]:
+    def poll(
+        self, records_max: int, wait_ms: int, bytes_max: int = wire.READ_BYTES_MAX
+    ) -> list[StoredRecord]:
         self._take_free_partitions()
         deadline_ns = self._clock.monotonic_ns() + wait_ms * 1_000_000
         pause_ms = POLL_MS_MIN
         while True:
             found: list[StoredRecord] = []
             for partition, offset in self._next.items():
-                records = self._log.read(self._topic, partition, offset, records_max)
+                records = self._log.read(self._topic, partition, offset, records_max, bytes_max)
                 if records:
                     self._next[partition] = records[-1].offset + 1
                     found += records
@@ -249,26 +258,26 @@ class SqliteIntake:
     def _claim(
         self, connection: sqlite3.Connection, submissions: Sequence[Submission]
     ) -> list[ClaimState]:
-        ends: dict[int, int] = {}
-        states, rows = [], []
-        for submission in submissions:
-            claim, record = submission.claim, submission.record
-            partition = record.partition
-            offset = ends.get(partition)
-            if offset is None:
-                offset = _next_offset(connection, partition)
-            values = (
-                claim.account_id, claim.endpoint, claim.key, claim.fingerprint, claim.ids_base,
-                claim.at_ms, partition, offset, None, None,
-            )  # fmt: skip
-            sql = "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            if connection.execute(sql, values).rowcount:
-                ends[partition] = offset + 1
-                rows.append(((partition << PARTITION_BITS) + offset, record.key, record.value))
-                states.append(ClaimState(claim, True, True, partition, offset))
-            else:
-                states.append(_stored_claim(connection, claim))
-        connection.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
+        """Claim and append as if all were fresh; where one is not, begin again, one by one."""
+        states = _all_fresh(connection, submissions)
+        claims = [_claim_row(state) for state in states]
+        if insert_many(connection, "OR IGNORE INTO claims", claims) < len(claims):
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            states = _one_by_one(connection, submissions)
+        insert_many(
+            connection,
+            "INTO records",
+            [
+                (
+                    (state.partition << PARTITION_BITS) + state.offset,
+                    one.record.key,
+                    one.record.value,
+                )
+                for one, state in zip(submissions, states, strict=True)
+                if state.fresh
+            ],
+        )
         return states
 
     def find(self, account_id: str, endpoint: str, key: str) -> ClaimState | None:
@@ -294,6 +303,47 @@ class SqliteIntake:
                 "(SELECT ids_base FROM claims WHERE ids_base < ? ORDER BY ids_base LIMIT ?)",
                 (ids.base_since(before_ms), limit),
             ).rowcount
+
+
+def _all_fresh(
+    connection: sqlite3.Connection, submissions: Sequence[Submission]
+) -> list[ClaimState]:
+    ends: dict[int, int] = {}
+    states = []
+    for submission in submissions:
+        partition = submission.record.partition
+        offset = ends.get(partition)
+        if offset is None:
+            offset = _next_offset(connection, partition)
+        ends[partition] = offset + 1
+        states.append(ClaimState(submission.claim, True, True, partition, offset))
+    return states
+
+
+def _one_by_one(
+    connection: sqlite3.Connection, submissions: Sequence[Submission]
+) -> list[ClaimState]:
+    ends: dict[int, int] = {}
+    states = []
+    for submission in submissions:
+        partition = submission.record.partition
+        if partition not in ends:
+            ends[partition] = _next_offset(connection, partition)
+        state = ClaimState(submission.claim, True, True, partition, ends[partition])
+        if insert_many(connection, "OR IGNORE INTO claims", [_claim_row(state)]):
+            ends[partition] += 1
+            states.append(state)
+        else:
+            states.append(_stored_claim(connection, submission.claim))
+    return states
+
+
+def _claim_row(state: ClaimState) -> tuple[object, ...]:
+    claim = state.claim
+    return (
+        claim.account_id, claim.endpoint, claim.key, claim.fingerprint, claim.ids_base,
+        claim.at_ms, state.partition, state.offset, None, None,
+    )  # fmt: skip
 
 
 def _stored_claim(connection: sqlite3.Connection, claim: Claim) -> ClaimState:

@@ -9,6 +9,7 @@ What every adapter promises:
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from oms_project.kernel import wire
 from oms_project.kernel.rows import (
     AccountRow,
     BalanceRow,
@@ -75,8 +76,13 @@ __all__ = [
 class Subscription(Protocol):
     """One member of a consumer group on one topic. Used by one thread."""
 
-    def poll(self, records_max: int, wait_ms: int) -> list[StoredRecord]:
-        """Return records of assigned partitions in offset order a partition; [] after *wait_ms*."""
+    def poll(
+        self, records_max: int, wait_ms: int, bytes_max: int = wire.READ_BYTES_MAX
+    ) -> list[StoredRecord]:
+        """Return records of assigned partitions in offset order a partition; [] after *wait_ms*.
+
+        Of one partition none behind the record that makes them *bytes_max* bytes or more.
+        """
 
     def assigned(self) -> frozenset[int]:
         """Return the partitions that are this member's now. Changes only inside `poll`.

@@ -4,6 +4,7 @@ Within a version structs only grow: a field is added at the end, with a default;
 or re-used. What cannot be said so is another version, and only VERSION is read (ADR 0017).
 """
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -61,6 +62,17 @@ def seal(
     value = _encode(Envelope(schema, VERSION, id, at_ns, actor, trace, body))
     check_size(value)
     return value
+
+
+def count_within(values: Iterable[bytes], bytes_max: int) -> int:
+    """Return how many of *values* a read gives: up to the one that makes them *bytes_max* or more."""
+    size = count = 0
+    for value in values:
+        size += len(value)
+        count += 1
+        if size >= bytes_max:
+            break
+    return count
 
 
 def check_size(value: bytes) -> None:

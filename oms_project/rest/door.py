@@ -1,7 +1,7 @@
 """The outermost ASGI door for HTTP: limits that hold before anything else reads the request.
 
 Every path below it (Django, the lean order path) gets a body of at most BODY_BYTES_MAX (a page's
-form: FORM_BYTES_MAX), arriving within BODY_S, a header block and a target of bounded size, and a Host
+form: FORM_BYTES_MAX), a header block and a target of bounded size, and a Host
 that we serve. It also counts and times the answers, because it is the one place that sees all of them.
 
 Some readers behind it take a time that grows with the square of what they read: the standard
@@ -9,7 +9,6 @@ library's cookies (backslashes in quotes), Django's Content-Type (semicolons in 
 each byte: Django's forms. They get nothing that is long enough to matter.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache
 from typing import Any, Final
@@ -30,7 +29,6 @@ HOST_BYTES_MAX: Final = 255
 MEDIA_TYPE_BYTES_MAX: Final = 256
 LOG_INS: Final = frozenset({"/api/auth/login", "/login/", "/admin/login/"})
 FORM_BYTES_MAX: Final = 64 * 1024
-BODY_S: Final = 30.0
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 Message = MutableMapping[str, Any]
@@ -52,7 +50,9 @@ def limits(app: App) -> App:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": guarded(message["headers"], scope["path"])}
+                if not isinstance(message["headers"], Whole):
+                    headers = guarded(message["headers"], scope["path"])
+                    message = {**message, "headers": headers}
             await send(message)
 
         try:
@@ -129,7 +129,12 @@ def _always(hsts_s: int) -> tuple[tuple[bytes, bytes], ...]:
     return (*fields, hsts) if hsts_s else fields
 
 
-_ALWAYS: Final = _always(settings.SECURE_HSTS_SECONDS)
+API_FIELDS: Final = _always(settings.SECURE_HSTS_SECONDS)
+"""What every answer of the API says."""
+
+
+class Whole(list[tuple[bytes, bytes]]):
+    """An answer's headers that hold already what `guarded` adds."""
 
 
 def guarded(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
@@ -140,7 +145,7 @@ def guarded(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[byt
     """
     given = list(headers)
     names = {name.lower() for name, _ in given}
-    always = _ALWAYS if is_api(path) else _ALWAYS[1:]
+    always = API_FIELDS if is_api(path) else API_FIELDS[1:]
     return given + [field for field in always if field[0] not in names]
 
 
@@ -153,30 +158,18 @@ def served(host: bytes) -> bool:
 
 
 class _Body:
-    """Counts what comes in, however it is cut, and keeps the time."""
+    """Counts what comes in, however it is cut. How long it may take is the server's (server.py)."""
 
     def __init__(self, receive: Receive, bytes_max: int) -> None:
         self._receive = receive
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._whole = False
-        self._deadline_ns = 0
 
     async def receive(self) -> Message:
-        if self._whole:
-            return await self._receive()  # only a disconnect can come now, whenever it likes
-        if not self._deadline_ns:
-            self._deadline_ns = _monotonic_ns() + int(BODY_S * NS_PER_S)
-        left_s = (self._deadline_ns - _monotonic_ns()) / NS_PER_S
-        try:
-            async with asyncio.timeout(max(0.0, left_s)):
-                message = await self._receive()
-        except TimeoutError as error:
-            raise ProblemError(Problem("request_timeout", f"Not within {BODY_S:g} s.")) from error
+        message = await self._receive()
         self._bytes += len(message.get("body", b""))
         if self._bytes > self._bytes_max:
             raise ProblemError(Problem("payload_too_large", f"More than {self._bytes_max} bytes."))
-        self._whole = not message.get("more_body", False)
         return message
 
 

@@ -58,13 +58,6 @@ async def test_a_body_too_large_by_its_own_word() -> None:
     a_problem(answer, "payload_too_large")
 
 
-async def test_a_body_that_never_ends(monkeypatch: Any) -> None:
-    """It has a deadline."""
-    monkeypatch.setattr(door, "BODY_S", 0.02)
-    answer = await ask(APP, "POST", "/api/x", headers=[HOST], pieces=[b"x"], stall=True)
-    a_problem(answer, "request_timeout")
-
-
 async def test_a_target_too_long() -> None:
     """Path and query together."""
     answer = await ask(APP, path="/api/x", query=b"a" * TARGET_BYTES_MAX, headers=[HOST])

@@ -1,5 +1,6 @@
 """The web server's own limits, over real sockets: what is refused before a request is complete."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -35,12 +36,31 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         while (message := await receive())["type"] == "websocket.receive":
             await send({"type": "websocket.send", "text": message["text"]})
     else:
+        if scope["path"] == "/api/whole":
+            while (message := await receive())["type"] == "http.request" and message["more_body"]:
+                pass
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         asked = (b"x-echo", b"host") in scope["headers"]
         body = b",".join(hosts) if asked else scope["client"][0].encode()
         fields = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         await send({"type": "http.response.body", "body": body})
+
+
+class Plain:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.written.append(b"closed")
 
 
 @pytest.fixture
@@ -79,6 +99,34 @@ def test_a_header_has_a_deadline(port: int) -> None:
         over.set()
     assert problem(answer) == (408, "request_timeout")
     assert SHORT_S * 0.9 < took_s < 5
+
+
+def test_a_body_has_a_deadline(port: int, monkeypatch: Any) -> None:
+    """However it trickles in. Who reads it is told that the client left; the client is told why."""
+    monkeypatch.setattr(web, "BODY_S_MAX", SHORT_S)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+        wire.sendall(b"POST /api/whole HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx")
+        begun = time.monotonic()
+        answer = wire.recv(4096)
+        assert time.monotonic() - begun >= SHORT_S * 0.9
+        assert problem(answer) == (408, "request_timeout")
+        assert wire.recv(1) == b""
+
+
+def test_head_and_body_leave_in_one_call() -> None:
+    """Two would be two calls of the kernel and two wake-ups of the client; an end sends what is held."""
+    loop = asyncio.new_event_loop()
+    plain = Plain()
+    joined = web._Joined(plain, loop)  # type: ignore[arg-type]
+    joined.write(b"head ")
+    joined.write(b"body")
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert plain.written == [b"head body"]
+    joined.write(b"last")
+    joined.close()
+    assert plain.written == [b"head body", b"last", b"closed"]
+    loop.close()
 
 
 @pytest.mark.parametrize("said", [b"", b"\r\n"])

@@ -129,8 +129,7 @@ async def _committed(gateway: Gateway, plan: Plan) -> ClaimState | None:
     if not await gateway.flow.room_async(plan.orders, account_id):
         return None
     with gateway.flow.lease(plan.orders, account_id) as lease:
-        async with asyncio.timeout(plans.COMMIT_S_MAX):
-            state = await gateway.group.submit_async(plan.submission)
+        state = await gateway.group.submit_async(plan.submission)
         lease.sent(state)
     return state
 

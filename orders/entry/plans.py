@@ -19,6 +19,7 @@ from marketdata import wiring as market
 from marketdata.domain.instrument import SYMBOL_PATTERN
 from oms_project import metrics
 from oms_project.access.principal import Action, Principal
+from oms_project.adapters.intake import COMMIT_S_MAX
 from oms_project.kernel import ids as make
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.kernel.ports import ClaimState, OrderRow, Submission
@@ -32,7 +33,6 @@ from orders.services import Gateway
 JSON: Final = "application/json"
 ACCEPTED: Final = 202
 WAIT_S_MAX: Final = 10.0
-COMMIT_S_MAX: Final = 8.0
 """Longer nobody waits for an acknowledgement: 503, and the same key tells later what became of it."""
 WAIT_POLL_S: Final = 0.01
 

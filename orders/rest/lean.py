@@ -17,7 +17,7 @@ from oms_project.access.principal import Principal
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.problem import CONTENT_TYPE, Problem
 from oms_project.rest import request_ids, strict_json
-from oms_project.rest.door import App, Receive, Scope, Send
+from oms_project.rest.door import API_FIELDS, App, Receive, Scope, Send, Whole
 from oms_project.rest.problem import from_access, from_exception
 from orders.entry import flow
 from orders.entry.flow import Route
@@ -125,12 +125,11 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _send(send: Send, answer: Answer, request_id: str) -> None:
-    headers = [
+    headers = Whole(API_FIELDS)
+    headers += [
         (b"content-type", answer.kind.encode()),
-        (b"content-length", str(len(answer.body)).encode()),
+        (b"content-length", b"%d" % len(answer.body)),
         (b"x-request-id", request_id.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"cache-control", b"no-store"),
     ]
     headers += [
         (name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()

@@ -304,6 +304,18 @@ async def test_callers_on_a_loop_are_woken(group: GroupCommit, intake: SlowIntak
         await asyncio.wait_for(group.submit_async(a_submission("later")), WAIT_S)
 
 
+async def test_a_caller_waits_so_long_and_no_longer(intake: SlowIntake) -> None:
+    """It may yet be written: that is no refusal. The worker goes on."""
+    group = GroupCommit(intake, patience_s=0.01)
+    futures = [group.submit_async(a_submission(key)) for key in "ab"]
+    for future in futures:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(future), WAIT_S)
+    intake.gate.set()
+    assert (await asyncio.to_thread(group.submit(a_submission("c")).result, WAIT_S)).done
+    group.close()
+
+
 def test_a_loop_that_is_gone_does_not_stop_the_worker(
     group: GroupCommit, intake: SlowIntake
 ) -> None:
