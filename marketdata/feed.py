@@ -5,14 +5,17 @@ told once; they stay with us until the log has surely taken them, and readers dr
 """
 
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
 
 from marketdata.adapters import price_records
+from marketdata.candles import Candles
 from marketdata.domain.aggregate import Consolidator
 from marketdata.domain.freshness import NS_PER_MS, STALE_MS
 from marketdata.domain.mark import SetMarks
+from marketdata.domain.prices import Live, Prices, Trade
 from marketdata.domain.quote import Feed
 from oms_project.adapters.clock import SystemClock
 from oms_project.kernel import wire
@@ -25,6 +28,12 @@ INTERVAL_MS: Final = 200
 MARK_INTERVAL_MS: Final = 500
 BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
 KEEP_RECORDS: Final = 2_000
+RESUME_RECORDS: Final = 100
+"""Records read at the start: the newest has the seqs, all of them trades that may not be kept yet."""
+CANDLES_EVERY: Final = 25
+"""Every so many records tell all live candles, not only those that changed."""
+PAUSE_PERCENT: Final = 50
+"""So much of the time between two steps may go into finding out the past."""
 TRIM_EVERY: Final = 500
 """Records published between two looks at what can be trimmed."""
 
@@ -42,8 +51,10 @@ class Publisher:
         *,
         mark_interval_ms: int = MARK_INTERVAL_MS,
         stale_ms: int = STALE_MS,
+        candles: Candles | None = None,
     ) -> None:
         self.published = 0
+        self._candles = candles
         self._feed = feed
         self._log = log
         self._clock = clock
@@ -59,7 +70,10 @@ class Publisher:
             TransportError: the log did not take it; the step is in the next one.
         """
         now_ns = self._clock.now_ns()
-        self._book.apply(self._feed.step(now_ns), now_ns)
+        step = self._feed.step(now_ns)
+        self._book.apply(step, now_ns)
+        if self._candles is not None:
+            self._candles.take(step.trades, now_ns)
         if not self._resumed:
             self._resume()
         self._publish_prices(now_ns)
@@ -67,22 +81,51 @@ class Publisher:
             self._publish_marks(now_ns)
             self._mark_at_ns = self._clock.monotonic_ns() + self._mark_interval_ns
 
+    def pause(self, until_ns: int) -> None:
+        """Find out what was before, until *until_ns* (monotonic)."""
+        if self._candles is None:
+            return
+        while self._clock.monotonic_ns() < until_ns and self._candles.pause():
+            pass
+        while self._candles.past:
+            self._book.fill(*self._candles.past.popleft())
+
     def _resume(self) -> None:
         """Go on from the newest record, so that seqs keep growing over a restart."""
         end = self._log.end_offset(Topic.PRICES, price_records.PARTITION)
+        first = self._log.first_offset(Topic.PRICES, price_records.PARTITION)
+        begin = max(end - RESUME_RECORDS, first)
         try:
-            records = self._log.read(Topic.PRICES, price_records.PARTITION, max(end - 1, 0), 1)
-            if records:
-                self._book.resume(price_records.decode(records[-1].value))
-        except (BadRecordError, GapError) as error:
-            _logger.warning("prices_start_anew", reason=str(error))
+            records = self._log.read(Topic.PRICES, price_records.PARTITION, begin, RESUME_RECORDS)
+        except GapError:
+            records = []
+        trades: dict[tuple[str, str, str], Trade] = {}
+        newest: Prices | None = None
+        for record in records:
+            try:
+                newest = price_records.decode(record.value)
+            except BadRecordError as error:
+                newest = None
+                _logger.warning("price_record_unreadable", reason=str(error))
+                continue
+            for one in newest.symbols:
+                trades |= {(one.symbol, t.venue, t.trade_id): t for t in one.trades}
+        if newest is not None:
+            self._book.resume(newest)
+        if self._candles is not None:
+            self._candles.heard([(key[0], trade) for key, trade in trades.items()])
         self._resumed = True
 
     def _publish_prices(self, now_ns: int) -> None:
-        prices = self._book.prices(now_ns)
+        live: Mapping[str, tuple[Live, ...]] = {}
+        if self._candles is not None:
+            live = self._candles.live.touched(everything=self.published % CANDLES_EVERY == 0)
+        prices = self._book.prices(now_ns, live)
         record = price_records.record(prices, at_ns=now_ns, actor=f"feed:{self._feed.name}")
         self._log.append(Topic.PRICES, [record])
         self._book.published()
+        if self._candles is not None:
+            self._candles.live.told()
         self.published += 1
         if self.published % TRIM_EVERY == 0:
             self._trim()
@@ -118,12 +161,15 @@ def run(
     stale_ms: int = STALE_MS,
     steps_max: int | None = None,
     meter: Meter | None = None,
+    candles: Candles | None = None,
 ) -> int:
     """Publish the feed until *stop* is set (or for *steps_max* steps); return the records written.
 
     A log that does not answer is tried again, ever more slowly; the feed goes on meanwhile.
     """
-    publisher = Publisher(feed, log, clock, mark_interval_ms=mark_interval_ms, stale_ms=stale_ms)
+    publisher = Publisher(
+        feed, log, clock, mark_interval_ms=mark_interval_ms, stale_ms=stale_ms, candles=candles
+    )
     meter = meter or Meter("marketdata")
     failures = steps = 0
     next_ns = clock.monotonic_ns()
@@ -145,6 +191,8 @@ def run(
             meter.broke(error)
             _logger.warning("prices_wait", error=str(error), wait_s=back_off_s, times=failures)
             stop.wait(back_off_s)
+        now_ns = clock.monotonic_ns()
+        publisher.pause(now_ns + (next_ns - now_ns) * PAUSE_PERCENT // 100)
         now_ns = clock.monotonic_ns()
         if now_ns < next_ns:
             stop.wait((next_ns - now_ns) / 1_000_000_000)

@@ -1,6 +1,7 @@
-"""Instruments as they are in force: a copy of what the log says, kept by the projector.
+"""What the market data app keeps in SQL: instruments as they are in force, and candles.
 
-Do not write here to change an instrument: a change is a command in the log, and comes back here.
+Instruments are a copy of what the log says, kept by the projector. Do not write here to change one: a
+change is a command in the log, and comes back here.
 """
 
 from django.db import models
@@ -21,3 +22,37 @@ class Instrument(models.Model):
 
     def __str__(self) -> str:
         return self.symbol
+
+
+class Candle(models.Model):
+    """What traded in a stretch of time (marketdata.domain.prices.Candle); quiet ones are not kept."""
+
+    pk = models.CompositePrimaryKey("symbol", "interval_s", "begin_s")
+    symbol = models.CharField(max_length=32)
+    interval_s = models.IntegerField()
+    begin_s = models.BigIntegerField()
+    open_ticks = models.BigIntegerField()
+    high_ticks = models.BigIntegerField()
+    low_ticks = models.BigIntegerField()
+    close_ticks = models.BigIntegerField()
+    lots = models.BigIntegerField()
+    turnover = models.BigIntegerField()
+    trades = models.BigIntegerField()
+    first_ns = models.BigIntegerField()
+    last_ns = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.interval_s} s from {self.begin_s}"
+
+
+class CandleSpan(models.Model):
+    """From when until when candles of an interval are whole: all trades of that time are in them."""
+
+    pk = models.CompositePrimaryKey("symbol", "interval_s")
+    symbol = models.CharField(max_length=32)
+    interval_s = models.IntegerField()
+    from_s = models.BigIntegerField()
+    until_s = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.interval_s} s"

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from marketdata.adapters.instruments import Listing
+from marketdata.candle_reader import Range, Window
+from marketdata.domain.candle import INTERVALS
 from marketdata.domain.instrument import Units, units_text
-from marketdata.domain.prices import Level, SymbolPrices, Trade
+from marketdata.domain.prices import Candle, Level, SymbolPrices, Trade
 from marketdata.domain.ticker import WINDOW_NS
 from oms_project.kernel import numbers
 from oms_project.rest import times
@@ -102,6 +104,35 @@ def trades(numbered: Iterable[tuple[int, Trade]], units: Units) -> list[dict[str
         }
         for _, trade in numbered
     ]
+
+
+def candles(symbol: str, window: Window, found: Range, units: Units) -> dict[str, Any]:
+    """Return a range of candles, oldest first."""
+    seconds = INTERVALS[window.interval]
+    until_s = found.closed_until_s
+    return {
+        "symbol": symbol,
+        "interval": window.interval,
+        "candles": [
+            candle(one, units, closed=one.begin_s + seconds <= until_s) for one in found.candles
+        ],
+    }
+
+
+def candle(one: Candle, units: Units, *, closed: bool) -> dict[str, Any]:
+    """Return one candle; turnover is what changed hands in the quote asset."""
+    price = units.price_text
+    return {
+        "at": times.second_text(one.begin_s),
+        "open": price(one.open_ticks),
+        "high": price(one.high_ticks),
+        "low": price(one.low_ticks),
+        "close": price(one.close_ticks),
+        "volume": units.quantity_text(one.lots),
+        "turnover": units.amount_text(one.turnover),
+        "trades": one.trades,
+        "closed": closed,
+    }
 
 
 def rows(levels: Sequence[Level], units: Units) -> Rows:

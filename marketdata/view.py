@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -18,7 +19,7 @@ import structlog
 
 from marketdata.adapters import price_records
 from marketdata.domain.freshness import NS_PER_MS
-from marketdata.domain.prices import SymbolPrices, Trade
+from marketdata.domain.prices import Candle, Live, SymbolPrices, Trade
 from oms_project.kernel.errors import BadRecordError, GapError, TransportError
 from oms_project.kernel.ports import Clock, Log, StoredRecord
 from oms_project.kernel.words import Topic
@@ -30,6 +31,8 @@ READ_MAX: Final = 500
 TRADES_MAX: Final = 500
 HISTORY_MAX: Final = 64
 """Books of a symbol kept to make deltas from; a reader further behind gets a snapshot."""
+CANDLES_MAX: Final = 2
+"""Candles of an interval kept here: the one that grows and the one before it."""
 POLL_S: Final = 0.05
 REFRESH_NS: Final = 50 * NS_PER_MS
 """How old the last read may be before a synchronous reader reads again."""
@@ -41,13 +44,14 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     """One symbol as this process knows it.
 
     version: of the view when it last changed; trades: newest last, with each its running number;
-    history: seq -> book, the newest HISTORY_MAX.
+    history: seq -> book, the newest HISTORY_MAX; candles: by interval, the newest two, newest last.
     """
 
     prices: SymbolPrices
     version: int
     trades: tuple[tuple[int, Trade], ...]
     history: Mapping[int, SymbolPrices]
+    candles: Mapping[int, tuple[Candle, ...]] = MappingProxyType({})
 
 
 class PriceView:
@@ -158,7 +162,8 @@ class PriceView:
             kept = history if not history or now.seq > max(history) else {}
             newest = sorted(kept)[-(HISTORY_MAX - 1) :]
             history = {seq: kept[seq] for seq in newest} | {now.seq: now}
-        return Seen(now, self.version + 1, trades, history)
+        candles = _candles_after(before.candles if before else {}, now.candles)
+        return Seen(now, self.version + 1, trades, history, candles)
 
     def _new_trades(self, now: SymbolPrices) -> tuple[tuple[int, Trade], ...]:
         """Number the trades not seen before: a record may be told twice."""
@@ -224,3 +229,17 @@ class PriceView:
                     woken.set()
         finally:
             wake.set()  # whoever waits looks again, and starts another follower
+
+
+def _candles_after(
+    before: Mapping[int, tuple[Candle, ...]], told: Sequence[Live]
+) -> Mapping[int, tuple[Candle, ...]]:
+    """Return the newest candles of each interval, with those that were told now."""
+    if not told:
+        return before
+    after = dict(before)
+    for live in told:
+        known = {one.begin_s: one for one in after.get(live.interval_s, ())}
+        known[live.candle.begin_s] = live.candle
+        after[live.interval_s] = tuple(known[begin] for begin in sorted(known)[-CANDLES_MAX:])
+    return after

@@ -8,10 +8,15 @@ from typing import Final
 from django.conf import settings
 
 from marketdata.adapters import instruments as instruments_table
+from marketdata.adapters.candles import SqlCandles
 from marketdata.adapters.instruments import Listing
 from marketdata.adapters.recorded import RecordedFeed
+from marketdata.candle_reader import CandleReader
+from marketdata.candles import Candles
 from marketdata.domain import demo
 from marketdata.domain.instrument import Instrument, Units
+from marketdata.domain.prices import Candle
+from marketdata.domain.quote import Feed
 from marketdata.domain.simulate import SimulatedFeed
 from marketdata.domain.venue import SimulatedVenue
 from marketdata.view import PriceView
@@ -37,6 +42,28 @@ def log() -> Log:
 def view() -> PriceView:
     """Return this process' view of the prices."""
     return PriceView(log(), clock())
+
+
+@functools.cache
+def candles_store() -> SqlCandles:
+    """Return the store's candles."""
+    return SqlCandles()
+
+
+def candles(feed: Feed, history_hours: int) -> Candles:
+    """Return the keeper of the candles of *feed*."""
+    return Candles(feed, candles_store(), history_s=history_hours * 3_600)
+
+
+@functools.cache
+def candle_reader() -> CandleReader:
+    """Return what reads ranges of candles, the newest ones as this process' view has them."""
+    return CandleReader(candles_store(), _live_candles)
+
+
+def _live_candles(symbol: str) -> Mapping[int, tuple[Candle, ...]]:
+    seen = view().current(symbol)
+    return seen.candles if seen is not None and not view().is_stale(symbol) else {}
 
 
 class _Directory:
@@ -96,7 +123,7 @@ def simulated_feed(seed: int, start_prices: Mapping[str, str]) -> SimulatedFeed:
     Raises:
         ValueError: a symbol or price that does not fit the instruments.
     """
-    return SimulatedFeed(demo.models(known_instruments(), start_prices), seeded(seed))
+    return SimulatedFeed(demo.models(known_instruments(), start_prices), seed)
 
 
 def recorded_feed(

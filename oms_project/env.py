@@ -71,6 +71,7 @@ VARS: Mapping[str, Var] = {
     "OMS_PARTITIONS": Var("2", int, "partitions of every topic; never changed once there is a log"),
     "OMS_VENUE_LATENCY_MS": Var("2-15", str, "simulated venue's answer time, min-max"),
     "OMS_VENUE_SEED": Var("7", int, "seed of the simulated venue"),
+    "OMS_HISTORY_HOURS": Var("24", int, "hours of the simulated market's past told at a start"),
     "OMS_SNAPSHOT_RECORDS": Var("500000", int, "commands between two snapshots of a partition"),
     "OMS_LOG_KEEP_RECORDS": Var("200000", int, "records kept behind the snapshots before trimming"),
     "OMS_CLAIM_DAYS": Var(
@@ -120,6 +121,7 @@ class Env:
     partitions: int
     venue_latency_ms: str
     venue_seed: int
+    history_hours: int
     snapshot_records: int
     log_keep_records: int
     claim_days: int

@@ -144,6 +144,8 @@ CELERY_BEAT_SCHEDULE = {
         ("orders.check_integrity", 60),
         ("orders.heal_reference", 60),
         ("access.purge", 3_600),
+        ("marketdata.roll_up", 60),
+        ("marketdata.forget_candles", 3_600),
     )
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -9,12 +9,13 @@ Policy, in this order:
 4. The best 20 levels a side remain. A symbol without both sides has no mark: risk fails closed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from marketdata.domain.freshness import STALE_MS, Freshness
 from marketdata.domain.mark import Mark
-from marketdata.domain.prices import Level, Prices, SymbolPrices, Trade
+from marketdata.domain.prices import Candle, Level, Live, Prices, SymbolPrices, Trade
 from marketdata.domain.quote import FeedStep, Quote
 from marketdata.domain.ticker import Day, Ticker
 
@@ -97,9 +98,18 @@ class Consolidator:
             waiting.append(trade)
             del waiting[:-TRADES_MAX]
 
-    def prices(self, now_ns: int) -> Prices:
+    def fill(self, symbol: str, minutes: Sequence[Candle]) -> None:
+        """Put minutes of the past into the day's figures."""
+        self._tickers.setdefault(symbol, Ticker()).fill(minutes)
+
+    def prices(
+        self, now_ns: int, candles: Mapping[str, tuple[Live, ...]] = MappingProxyType({})
+    ) -> Prices:
         """Return the newest of every symbol, with all trades not yet marked as published."""
-        symbols = tuple(self._symbol_prices(symbol, now_ns) for symbol in sorted(self._quotes))
+        symbols = tuple(
+            self._symbol_prices(symbol, now_ns, candles.get(symbol, ()))
+            for symbol in sorted(self._quotes)
+        )
         return Prices(self.source, symbols)
 
     def published(self) -> None:
@@ -111,7 +121,7 @@ class Consolidator:
         found = (self._mark(one, now_ns) for one in self._last.values())
         return tuple(mark for mark in found if mark is not None)
 
-    def _symbol_prices(self, symbol: str, now_ns: int) -> SymbolPrices:
+    def _symbol_prices(self, symbol: str, now_ns: int, candles: tuple[Live, ...]) -> SymbolPrices:
         quotes = self._quotes[symbol]
         fresh = sorted(venue for venue in quotes if self.freshness.is_fresh(venue, now_ns))
         bids, asks = merge(quotes[venue] for venue in fresh)
@@ -136,6 +146,7 @@ class Consolidator:
             tuple(self._trades.get(symbol, ())),
             venues,
             ticker.began_ns,
+            candles,
         )
         self._last[symbol] = now
         return now

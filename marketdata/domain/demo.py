@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from marketdata.domain.instrument import SCALE, Instrument, Units
-from marketdata.domain.simulate import SymbolModel
+from marketdata.domain.path import SymbolModel
 from oms_project.kernel.words import InstrumentState
 
 _QUOTE_UNIT: Final = 10**SCALE
@@ -68,6 +68,11 @@ START_PRICES: Final[Mapping[str, str]] = {
     "ADA-USD": "0.38000",
 }
 
+SWING_PERCENT: Final[Mapping[str, int]] = {
+    "ETH-USD": 120, "SOL-USD": 160, "XRP-USD": 150, "ADA-USD": 150,
+}  # fmt: skip
+"""How far prices move: of BTC-USD's."""
+
 
 def models(
     instruments: Sequence[Instrument], start_prices: Mapping[str, str]
@@ -96,6 +101,7 @@ def _model(known: Mapping[str, Instrument], symbol: str, price_text: str) -> Sym
         start_ticks=ticks,
         grid_ticks=_round_down(ticks * GRID_PPM // 1_000_000),
         depth_lots=max(DEPTH_NOTIONAL // units.notional(ticks, 1), 1),
+        swing_percent=SWING_PERCENT.get(symbol, 100),
     )
 
 

@@ -1,4 +1,4 @@
-"""What stands in oms.prices: the consolidated book of each symbol, its ticker and its new trades."""
+"""What stands in oms.prices: the consolidated book of each symbol, its ticker, its new trades and live candles."""
 
 import msgspec
 
@@ -21,12 +21,39 @@ class Trade(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at_ns: int
 
 
+class Candle(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What traded in a stretch of time that began at begin_s (seconds since 1970).
+
+    lots: volume; turnover: the sum of ticks × lots; first_ns, last_ns: of its first and last trade,
+    0 where nothing traded.
+    """
+
+    begin_s: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    lots: int
+    turnover: int
+    trades: int
+    first_ns: int
+    last_ns: int
+
+
+class Live(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A candle of an interval as it stands now; told again whenever it changes."""
+
+    interval_s: int
+    candle: Candle
+
+
 class SymbolPrices(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One symbol at one instant.
 
     seq: grows by one with every change of the symbol's book; bids: best (highest) first;
     asks: best (lowest) first; *_24h: since 24 h ago, or since the feed began; venues: names of
-    the venues that are fresh; began_ns: when the figures of *_24h began, 0 before the first trade.
+    the venues that are fresh; began_ns: when the figures of *_24h began, 0 before the first trade;
+    candles: those that changed since the last record (all of them now and then).
     """
 
     symbol: str
@@ -42,6 +69,7 @@ class SymbolPrices(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trades: tuple[Trade, ...] = ()
     venues: tuple[str, ...] = ()
     began_ns: int = 0
+    candles: tuple[Live, ...] = ()
 
 
 class Prices(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

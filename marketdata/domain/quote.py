@@ -3,8 +3,8 @@
 Rounding is always against showing too much: bids down, asks up, sizes down.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -41,6 +41,17 @@ class Feed(Protocol):
 
     def step(self, now_ns: int) -> FeedStep:
         """Return what happened since the last call, up to *now_ns*."""
+
+
+@runtime_checkable
+class Historian(Protocol):
+    """A feed that can tell of trades nobody heard."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
+
+    def history(self, symbol: str, after_ns: int, until_ns: int) -> Iterator[Trade]:
+        """Yield what traded behind *after_ns* up to *until_ns*, oldest first."""
 
 
 class Scale(msgspec.Struct, frozen=True, gc=False):

@@ -1,11 +1,15 @@
 """Last price and the last 24 hours of one symbol, from its trades, in one-minute buckets."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-MINUTE_NS: Final = 60 * 1_000_000_000
+from marketdata.domain.prices import Candle
+
+MINUTE_S: Final = 60
+MINUTE_NS: Final = MINUTE_S * 1_000_000_000
 WINDOW_MINUTES: Final = 24 * 60
 WINDOW_NS: Final = WINDOW_MINUTES * MINUTE_NS
 
@@ -21,11 +25,14 @@ class Day(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Bucket(msgspec.Struct, gc=False):
+    """A minute. carried: what another process published of all minutes before this one's."""
+
     minute: int
     open_ticks: int
     high_ticks: int
     low_ticks: int
     volume_lots: int
+    carried: bool = False
 
 
 class Ticker:
@@ -34,11 +41,12 @@ class Ticker:
     began_ns: the minute of the first trade ever counted, 0 before it: a window is no day before then.
     """
 
-    __slots__ = ("_buckets", "_last_ticks", "began_ns")
+    __slots__ = ("_buckets", "_closed", "_last_ticks", "began_ns")
 
     def __init__(self) -> None:
         self.began_ns = 0
         self._buckets: deque[_Bucket] = deque()
+        self._closed: tuple[int, int, int] | None = None
         self._last_ticks = 0
 
     def resume(self, day: Day, at_ns: int, began_ns: int = 0) -> None:
@@ -52,9 +60,32 @@ class Ticker:
         self.began_ns = began_ns or _minute_of(at_ns)
         if day.high_ticks:
             minute = at_ns // MINUTE_NS
+            self._closed = None
             self._buckets.appendleft(
-                _Bucket(minute, day.open_ticks, day.high_ticks, day.low_ticks, day.volume_lots)
+                _Bucket(
+                    minute, day.open_ticks, day.high_ticks, day.low_ticks, day.volume_lots, True
+                )
             )
+
+    def fill(self, minutes: Sequence[Candle]) -> None:
+        """Put in minutes out of the past, by time; they share no trade with what was counted.
+
+        They are exact, so what was carried over from another process gives way to them.
+        """
+        buckets = {one.minute: one for one in self._buckets if not one.carried}
+        for candle in minutes:
+            minute = candle.begin_s // MINUTE_S
+            known = buckets.get(minute)
+            earlier = _Bucket(
+                minute, candle.open_ticks, candle.high_ticks, candle.low_ticks, candle.lots
+            )
+            buckets[minute] = earlier if known is None else _both(earlier, known)
+        if not buckets:
+            return
+        self._closed = None
+        self._buckets = deque(buckets[minute] for minute in sorted(buckets))
+        self._last_ticks = self._last_ticks or minutes[-1].close_ticks
+        self.began_ns = self._buckets[0].minute * MINUTE_NS
 
     def on_trade(self, ticks: int, lots: int, at_ns: int) -> None:
         """Count one trade. One that is late counts for the newest minute."""
@@ -63,6 +94,7 @@ class Ticker:
         minute = at_ns // MINUTE_NS
         buckets = self._buckets
         if not buckets or minute > buckets[-1].minute:
+            self._closed = None
             buckets.append(_Bucket(minute, ticks, ticks, ticks, lots))
             return
         newest = buckets[-1]
@@ -75,16 +107,36 @@ class Ticker:
         buckets = self._buckets
         oldest = now_ns // MINUTE_NS - WINDOW_MINUTES
         while buckets and buckets[0].minute < oldest:
+            self._closed = None
             buckets.popleft()
         if not buckets:
             return Day(last_ticks=self._last_ticks)
+        if self._closed is None:  # all but the newest minute: they stand still
+            closed = [buckets[number] for number in range(max(len(buckets) - 1, 1))]
+            self._closed = (
+                max(one.high_ticks for one in closed),
+                min(one.low_ticks for one in closed),
+                sum(one.volume_lots for one in closed) if len(buckets) > 1 else 0,
+            )
+        high, low, volume = self._closed
+        newest = buckets[-1]
         return Day(
             last_ticks=self._last_ticks,
             open_ticks=buckets[0].open_ticks,
-            high_ticks=max(bucket.high_ticks for bucket in buckets),
-            low_ticks=min(bucket.low_ticks for bucket in buckets),
-            volume_lots=sum(bucket.volume_lots for bucket in buckets),
+            high_ticks=max(high, newest.high_ticks),
+            low_ticks=min(low, newest.low_ticks),
+            volume_lots=volume + newest.volume_lots,
         )
+
+
+def _both(earlier: _Bucket, later: _Bucket) -> _Bucket:
+    return _Bucket(
+        earlier.minute,
+        earlier.open_ticks,
+        max(earlier.high_ticks, later.high_ticks),
+        min(earlier.low_ticks, later.low_ticks),
+        earlier.volume_lots + later.volume_lots,
+    )
 
 
 def _minute_of(at_ns: int) -> int:

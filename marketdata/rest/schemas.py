@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from marketdata.domain.candle import INTERVALS
+
 
 class InstrumentSchema(serializers.Serializer[Any]):
     """A traded pair. A filter that is null is off; rates are fractions ("0.001" is 0.1 %)."""
@@ -98,3 +100,29 @@ class TradesSchema(serializers.Serializer[Any]):
 
     class Meta:
         ref_name = "PublicTrades"
+
+
+class CandleSchema(serializers.Serializer[Any]):
+    """What traded from `at` on for an interval; without trades all four prices are the last one."""
+
+    at = serializers.DateTimeField(help_text="when it begins")
+    open = serializers.CharField()
+    high = serializers.CharField()
+    low = serializers.CharField()
+    close = serializers.CharField()
+    volume = serializers.CharField(help_text="in the base asset")
+    turnover = serializers.CharField(help_text="in the quote asset")
+    trades = serializers.IntegerField()
+    closed = serializers.BooleanField(help_text="False while it may still change.")
+
+    class Meta:
+        ref_name = "Candle"
+
+
+class CandlesSchema(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    interval = serializers.ChoiceField(choices=list(INTERVALS))
+    candles = CandleSchema(many=True)
+
+    class Meta:
+        ref_name = "Candles"

@@ -9,4 +9,5 @@ urlpatterns = [
     path("marketdata/<str:symbol>/ticker", views.TickerView.as_view(), name="ticker"),
     path("marketdata/<str:symbol>/book", views.BookView.as_view(), name="book"),
     path("marketdata/<str:symbol>/trades", views.TradesView.as_view(), name="trades"),
+    path("marketdata/<str:symbol>/candles", views.CandlesView.as_view(), name="candles"),
 ]

@@ -7,29 +7,35 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from marketdata import queries, wiring
+from marketdata.candle_reader import Window
 from marketdata.domain.aggregate import LEVELS_MAX
+from marketdata.domain.candle import INTERVALS
 from marketdata.domain.instrument import Units
 from marketdata.rest import schemas
+from marketdata.rest.public import PublicView
 from marketdata.view import Seen
+from oms_project.kernel.numbers import NS_PER_S
 from oms_project.kernel.words import InstrumentState
 from oms_project.rest.parameters import Parameters
-from oms_project.rest.problem import Problem, ProblemError
+from oms_project.rest.problem import Problem, ProblemError, invalid_query
 from oms_project.rest.schema import problems
 
 TRADES_DEFAULT: Final = 50
 TRADES_MAX: Final = 200
+CANDLES_DEFAULT: Final = 300
+CANDLES_MAX: Final = 1_000
+CLOSED_FRESH_S: Final = 3_600
 
 
-class InstrumentsView(APIView):
+class InstrumentsView(PublicView):
     """Everything that can be traded, or could be, with its filters and rates."""
 
     @extend_schema(
         tags=["marketdata"],
         operation_id="instruments_list",
-        responses={200: schemas.InstrumentsSchema, **problems(400, 401, 503)},
+        responses={200: schemas.InstrumentsSchema, **problems(400, 429, 503)},
     )
     def get(self, request: Request) -> Response:
         Parameters.of(request)
@@ -37,13 +43,13 @@ class InstrumentsView(APIView):
         return Response({"instruments": results})
 
 
-class TickerView(APIView):
+class TickerView(PublicView):
     """Best prices, the mark, and the last 24 hours of one symbol."""
 
     @extend_schema(
         tags=["marketdata"],
         operation_id="marketdata_ticker",
-        responses={200: schemas.TickerSchema, **problems(400, 401, 404, 503)},
+        responses={200: schemas.TickerSchema, **problems(400, 404, 429, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
         Parameters.of(request)
@@ -51,7 +57,7 @@ class TickerView(APIView):
         return Response(queries.ticker(seen.prices, units, stale=_stale(symbol)))
 
 
-class BookView(APIView):
+class BookView(PublicView):
     """The consolidated order book of one symbol."""
 
     @extend_schema(
@@ -60,7 +66,7 @@ class BookView(APIView):
         parameters=[
             OpenApiParameter("depth", OpenApiTypes.INT, description="Levels a side, 1-20.")
         ],
-        responses={200: schemas.BookSchema, **problems(400, 401, 404, 503)},
+        responses={200: schemas.BookSchema, **problems(400, 404, 429, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
         parameters = Parameters.of(request, ("depth",))
@@ -69,14 +75,14 @@ class BookView(APIView):
         return Response(queries.book(seen.prices, units, stale=_stale(symbol), depth=depth))
 
 
-class TradesView(APIView):
+class TradesView(PublicView):
     """The newest public trades of one symbol, newest first."""
 
     @extend_schema(
         tags=["marketdata"],
         operation_id="marketdata_trades",
         parameters=[OpenApiParameter("limit", OpenApiTypes.INT, description="1-200, default 50.")],
-        responses={200: schemas.TradesSchema, **problems(400, 401, 404, 503)},
+        responses={200: schemas.TradesSchema, **problems(400, 404, 429, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
         parameters = Parameters.of(request, ("limit",))
@@ -84,6 +90,66 @@ class TradesView(APIView):
         units, seen = _find(symbol)
         newest = reversed(seen.trades[-limit:])
         return Response({"symbol": symbol, "trades": queries.trades(newest, units)})
+
+
+class CandlesView(PublicView):
+    """Candles of one symbol, oldest first, without gaps: where nothing traded the price stood still.
+
+    Without `from` the newest `limit`; `from` is inside, `to` is not, and both are moved to where a
+    candle begins. The last one may still grow (`closed` false). What is all closed may be kept by
+    caches for an hour.
+    """
+
+    @extend_schema(
+        tags=["marketdata"],
+        operation_id="marketdata_candles",
+        parameters=[
+            OpenApiParameter("interval", OpenApiTypes.STR, enum=list(INTERVALS), default="1m"),
+            OpenApiParameter("from", OpenApiTypes.DATETIME),
+            OpenApiParameter("to", OpenApiTypes.DATETIME),
+            OpenApiParameter("limit", OpenApiTypes.INT, description="1-1000, default 300."),
+        ],
+        responses={200: schemas.CandlesSchema, **problems(400, 404, 429, 503)},
+    )
+    def get(self, request: Request, symbol: str) -> Response:
+        asked = Parameters.of(request, ("interval", "from", "to", "limit"))
+        units = wiring.units(symbol)
+        if units is None:
+            raise Http404
+        window = _window(asked)
+        found = wiring.candle_reader().range(symbol, window)
+        answer = Response(queries.candles(symbol, window, found, units))
+        if found.closed_until_s >= window.until_s:
+            answer["Cache-Control"] = f"public, max-age={CLOSED_FRESH_S}"
+        return answer
+
+
+def _window(asked: Parameters) -> Window:
+    """Return which candles are wanted: `interval`, `from`, `to`, `limit`.
+
+    Raises:
+        ProblemError: invalid_query_parameter.
+    """
+    given = asked.get("interval")
+    name = "1m" if given is None else given
+    if name not in INTERVALS:
+        raise invalid_query("interval", f"must be one of {', '.join(INTERVALS)}")
+    limit = asked.whole("limit", default=CANDLES_DEFAULT, least=1, most=CANDLES_MAX)
+    from_ns, until_ns = asked.time_ns("from"), asked.time_ns("to")
+    now_s = wiring.clock().now_ns() // NS_PER_S
+    seconds = INTERVALS[name]
+    until_s = now_s + 1 if until_ns is None else min(max(until_ns // NS_PER_S, 0), now_s + 1)
+    until_s = -(-until_s // seconds) * seconds
+    if from_ns is None:
+        return Window(name, max(until_s - limit * seconds, 0), until_s)
+    from_s = max(from_ns // NS_PER_S, 0) // seconds * seconds
+    if until_ns is None:
+        return Window(name, from_s, min(max(until_s, from_s), from_s + limit * seconds))
+    if from_s > until_s:
+        raise invalid_query("to", "must be behind from")
+    if until_s - from_s > CANDLES_MAX * seconds:
+        raise invalid_query("from", f"at most {CANDLES_MAX} candles in one answer")
+    return Window(name, from_s, until_s)
 
 
 def _find(symbol: str) -> tuple[Units, Seen]:

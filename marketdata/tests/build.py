@@ -83,6 +83,7 @@ def a_route(
 
 
 def dice(seed: int = 1) -> Dice:
+    """What the venue draws its latencies with."""
     return seeded(seed)
 
 

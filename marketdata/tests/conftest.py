@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from marketdata import wiring
-from marketdata.tests.fakes import BreakableLog
+from marketdata.tests.fakes import BreakableLog, MemoryCandles
+from marketdata.tests.sockets import connect as connect
 from marketdata.view import PriceView
 from oms_project.adapters.clock import FakeClock
 
@@ -37,6 +38,10 @@ def price_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[BreakableLog]:
     monkeypatch.setattr(wiring, "log", lambda: log)
     monkeypatch.setattr(wiring, "clock", lambda: clock)
     monkeypatch.setattr(wiring, "view", lambda: view)
+    store = MemoryCandles()
+    monkeypatch.setattr(wiring, "candles_store", lambda: store)
+    wiring.candle_reader.cache_clear()
     wiring.forget_instruments()
     yield log
     wiring.forget_instruments()
+    wiring.candle_reader.cache_clear()

@@ -7,11 +7,15 @@ import pytest
 
 from marketdata import feed
 from marketdata.adapters import price_records
+from marketdata.candles import Candles
+from marketdata.domain import demo
+from marketdata.domain.candle import INTERVALS
 from marketdata.domain.mark import SetMarks
 from marketdata.domain.prices import Prices
 from marketdata.domain.quote import FeedStep
+from marketdata.domain.simulate import SimulatedFeed
 from marketdata.tests.build import MS_NS, ScriptedFeed, a_quote, a_trade
-from marketdata.tests.fakes import BreakableLog, CountingStop
+from marketdata.tests.fakes import BreakableLog, CountingStop, MemoryCandles
 from oms_project.adapters.clock import FakeClock
 from oms_project.kernel import wire
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
@@ -156,3 +160,39 @@ def test_a_late_step_is_not_made_up_for() -> None:
 
     stop = play(Slow(QUOTED), BreakableLog(), 3, clock)
     assert stop.waits == [0.2, 0.2]
+
+
+def test_candles_go_with_the_prices_and_into_the_day() -> None:
+    """What traded is told as candles; a first start tells of the day before, too."""
+    log, clock = BreakableLog(), FakeClock()
+    source = SimulatedFeed(demo.models(demo.INSTRUMENTS, {"BTC-USD": "65000"}), 1, outage_every=0)
+    store = MemoryCandles()
+    candles = Candles(source, store, history_s=1_800)
+    publisher = feed.Publisher(source, log, clock, candles=candles)
+    for _ in range(60):
+        publisher.step()
+        candles.work()
+        publisher.pause(clock.monotonic_ns() + 10**12)
+        clock.advance_ns(200 * MS_NS)
+    newest = published(log)[-1].symbols[0]
+    live = {
+        one.interval_s: one.candle for prices in published(log) for one in prices.symbols[0].candles
+    }
+    assert set(live) == set(INTERVALS.values())
+    assert live[1].close_ticks == newest.last_ticks
+    assert newest.began_ns <= clock.now_ns() - 1_800 * 1_000 * MS_NS
+    minutes = [one for key, one in store.rows.items() if key[1] == 60]
+    assert newest.volume_24h_lots >= sum(one.lots for one in minutes) > 0
+    assert newest.high_24h_ticks == max(one.high_ticks for one in (*minutes, live[60]))
+
+
+def test_candles_of_a_record_that_was_not_written_come_with_the_next() -> None:
+    log, clock = BreakableLog(), FakeClock()
+    source = ScriptedFeed(QUOTED, ALIVE)
+    publisher = feed.Publisher(source, log, clock, candles=Candles(source, MemoryCandles()))
+    log.breaks = TransportError("log")
+    with pytest.raises(TransportError):
+        publisher.step()
+    log.breaks = None
+    publisher.step()
+    assert published(log)[0].symbols[0].candles[0].candle.close_ticks == 100

@@ -3,10 +3,15 @@
 from typing import Any
 
 import pytest
+from limits import parse
 from rest_framework.test import APIClient
 
+from marketdata import wiring
 from marketdata.adapters import instruments
 from marketdata.domain import demo
+from marketdata.domain.past import Span
+from marketdata.domain.prices import Candle
+from marketdata.rest import public
 from marketdata.tests.build import (
     NOW_NS,
     SECOND_NS,
@@ -14,12 +19,13 @@ from marketdata.tests.build import (
     a_trade,
     symbol_prices,
 )
-from marketdata.tests.fakes import BreakableLog
+from marketdata.tests.fakes import BreakableLog, MemoryCandles
 from oms_project.access.principal import Principal
 from oms_project.adapters.clock import FakeClock
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import Record
 from oms_project.kernel.words import Topic
+from oms_project.rest import times
 
 pytestmark = pytest.mark.django_db
 NOW = "2026-09-21T14:13:20.000000Z"
@@ -196,6 +202,101 @@ def test_a_broken_log_or_an_old_price_is_shown_as_stale(
 
 
 @pytest.mark.parametrize("path", ["instruments", "marketdata/BTC-USD/ticker"])
-def test_nobody_sees_prices_without_logging_in(prices: BreakableLog, path: str) -> None:
-    answer = APIClient().get(f"/api/{path}")
-    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+def test_prices_are_public_but_not_without_end(
+    prices: BreakableLog, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody need log in; one address is told to wait when it asks too often."""
+    monkeypatch.setattr(public, "PER_ADDRESS", parse("2/minute"))
+    public.forget_all()
+    answers = [APIClient().get(f"/api/{path}") for _ in range(3)]
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert answers[2].json()["code"] == "rate_limited"
+    assert 1 <= int(answers[2]["Retry-After"]) <= 60
+    public.forget_all()
+
+
+# ------------------------------------------------------------------ candles
+BEGIN_S = NOW_NS // SECOND_NS // 3_600 * 3_600
+
+
+@pytest.fixture
+def candles(prices: BreakableLog) -> MemoryCandles:
+    """Two minutes with trades and one without between them, whole up to the third minute's end."""
+    store = wiring.candles_store()
+    assert isinstance(store, MemoryCandles)
+    rows = [
+        (minute, Candle(BEGIN_S + minute * 60, 100, 120, 90, 110 + minute, 30, 3_000, 3, 1, 2))
+        for minute in (0, 2)
+    ]
+    store.save([("BTC-USD", 60, one) for _, one in rows], {"BTC-USD": Span(BEGIN_S, BEGIN_S + 180)})
+    return store
+
+
+def at(minute: int) -> str:
+    return times.second_text(BEGIN_S + minute * 60)
+
+
+def test_candles_of_a_range_have_no_gaps(client: APIClient, candles: MemoryCandles) -> None:
+    status, body = get(client, f"marketdata/BTC-USD/candles?from={at(0)}&to={at(3)}")
+    assert status == 200
+    assert (body["symbol"], body["interval"]) == ("BTC-USD", "1m")
+    assert body["candles"][0] == {
+        "at": at(0), "open": "1.00", "high": "1.20", "low": "0.90", "close": "1.10",
+        "volume": "0.003", "turnover": "0.003", "trades": 3, "closed": True,
+    }  # fmt: skip
+    quiet = body["candles"][1]
+    assert (quiet["at"], quiet["open"], quiet["close"]) == (at(1), "1.10", "1.10")
+    assert (quiet["volume"], quiet["trades"], quiet["closed"]) == ("0", 0, True)
+    assert body["candles"][2]["close"] == "1.12"
+
+
+def test_a_range_begins_where_a_candle_does_and_knows_the_close_before(
+    client: APIClient, candles: MemoryCandles
+) -> None:
+    _, body = get(client, f"marketdata/BTC-USD/candles?from={at(1)[:-3]}30Z&to={at(2)}")
+    assert [(one["at"], one["close"]) for one in body["candles"]] == [(at(1), "1.10")]
+    _, body = get(client, f"marketdata/BTC-USD/candles?interval=5m&from={at(1)}&to={at(2)}")
+    assert [(one["at"], one["trades"], one["closed"]) for one in body["candles"]] == [
+        (at(0), 6, False)
+    ]
+
+
+def test_without_a_range_the_newest_come(client: APIClient, candles: MemoryCandles) -> None:
+    """Up to now: nothing has traded since, so the price stands still."""
+    _, body = get(client, "marketdata/BTC-USD/candles?limit=5")
+    assert len(body["candles"]) == 5
+    assert {one["close"] for one in body["candles"]} == {"1.12"}
+    assert body["candles"][-1]["closed"] is False
+
+
+def test_what_is_closed_may_be_cached(client: APIClient, candles: MemoryCandles) -> None:
+    closed = client.get(f"/api/marketdata/BTC-USD/candles?from={at(0)}&to={at(3)}")
+    assert closed["Cache-Control"] == "public, max-age=3600"
+    growing = client.get(f"/api/marketdata/BTC-USD/candles?from={at(0)}&to={at(4)}")
+    assert growing["Cache-Control"] == "public, max-age=0"
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("interval=2m", "interval"),
+        ("interval=", "interval"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("from=yesterday", "from"),
+        (f"from={NOW}&to=2025-01-01T00:00:00Z", "to"),
+        ("interval=1s&from=2026-09-01T00:00:00Z&to=2026-09-02T00:00:00Z", "from"),
+        ("since=1", "since"),
+    ],
+)
+def test_a_range_that_makes_no_sense_is_named(
+    client: APIClient, candles: MemoryCandles, query: str, name: str
+) -> None:
+    status, body = get(client, f"marketdata/BTC-USD/candles?{query}")
+    assert (status, body["code"]) == (400, "invalid_query_parameter")
+    assert body["errors"][0]["pointer"] == f"?{name}"
+
+
+def test_candles_of_nothing(client: APIClient, candles: MemoryCandles) -> None:
+    assert get(client, "marketdata/NO-USD/candles")[0] == 404
+    assert get(client, "marketdata/ETH-USD/candles")[1]["candles"] == []

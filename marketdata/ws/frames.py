@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from marketdata import queries
+from marketdata.domain.candle import INTERVALS
 from marketdata.domain.instrument import Units
 from marketdata.view import Seen
 from oms_project.rest import times
@@ -77,6 +78,26 @@ class Frames:
                 "channel": "trades",
                 "symbol": seen.prices.symbol,
                 "trades": body,
+            }
+            self._keep(key, frame)
+        return self._cache[key]
+
+    def candles(self, seen: Seen, units: Units, interval: str, *, after_s: int | None) -> str:
+        """Return the candles of an interval that begin at *after_s* or later; None: as a snapshot."""
+        key = ("candles", seen.prices.symbol, seen.version, interval, after_s)
+        if key not in self._cache:
+            found = seen.candles.get(INTERVALS[interval], ())
+            newest_s = found[-1].begin_s if found else 0
+            frame = {
+                "op": "snapshot" if after_s is None else "update",
+                "channel": "candles",
+                "symbol": seen.prices.symbol,
+                "interval": interval,
+                "candles": [
+                    queries.candle(one, units, closed=one.begin_s < newest_s)
+                    for one in found
+                    if after_s is None or one.begin_s >= after_s
+                ],
             }
             self._keep(key, frame)
         return self._cache[key]

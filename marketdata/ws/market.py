@@ -1,7 +1,7 @@
-"""/ws/market: tickers, books and trades, pushed.
+"""/ws/market: tickers, books, trades and candles, pushed.
 
-The client sends {"op": "subscribe" | "unsubscribe", "channel": …, "symbol": …}; the server answers
-`subscribed`, then a `snapshot`, then `delta`s (book) or `update`s (ticker, trades). Prices are
+The client sends {"op": "subscribe" | "unsubscribe", "channel": …, "symbol": …} (and "interval" for
+candles); the server answers `subscribed`, then a `snapshot`, then `delta`s (book) or `update`s. Prices are
 conflated: what changed while a frame was on its way to a slow client is one frame afterwards; a
 delta's `prev_seq` is the seq this client was sent last. What holds for every socket is in
 oms_project/rest/feed.py.
@@ -18,7 +18,9 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
 from marketdata import wiring
+from marketdata.domain.candle import INTERVALS
 from marketdata.domain.instrument import Units
+from marketdata.domain.prices import Candle
 from marketdata.view import PriceView, Seen
 from marketdata.ws.frames import Frames
 from oms_project.adapters.clock import NS_PER_S
@@ -29,7 +31,7 @@ from oms_project.rest.problem import Problem
 LOOK_S: Final = 1
 """How often a socket looks at its own heartbeat and at staleness when no price comes."""
 
-CHANNELS: Final = ("ticker", "book", "trades")
+CHANNELS: Final = ("ticker", "book", "trades", "candles")
 
 _logger = structlog.get_logger(__name__)
 _frames: WeakKeyDictionary[PriceView, Frames] = WeakKeyDictionary()
@@ -40,17 +42,21 @@ class Request(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a client may say here."""
 
     symbol: str = ""
+    interval: str = ""
 
 
 class Subscription(msgspec.Struct, gc=False):
     """What one socket was sent of one channel and symbol. version -1: nothing yet.
 
-    position: seq of the book, or number of the last trade; stale: as it was told last.
+    position: seq of the book, number of the last trade, or begin of the last candle; stale: as it was
+    told last; interval, candles: of the candles, as they were told last.
     """
 
     channel: str
     symbol: str
     units: Units
+    interval: str = ""
+    candles: tuple[Candle, ...] = ()
     version: int = -1
     position: int = 0
     stale: bool = False
@@ -90,17 +96,23 @@ class MarketFeed(Feed):
         return wiring.clock()
 
     async def connect(self) -> None:
-        self._subscriptions: dict[tuple[str, str], Subscription] = {}
+        self._subscriptions: dict[tuple[str, str, str], Subscription] = {}
         self._version = wiring.view().version
         await super().connect()
 
     async def subscribe(self, asked: Request) -> None:
         where = {"channel": asked.channel, "symbol": asked.symbol}
-        key = (asked.channel, asked.symbol)
+        if asked.interval:
+            where["interval"] = asked.interval
+        key = (asked.channel, asked.symbol, asked.interval)
         full = key not in self._subscriptions and len(self._subscriptions) >= SUBSCRIPTIONS_MAX
         if asked.channel not in CHANNELS:
             problem = Problem("validation_error", f"channel must be one of {', '.join(CHANNELS)}")
             await self.refuse(problem, id=asked.id)
+            return
+        if (asked.channel == "candles") != (asked.interval in INTERVALS):
+            detail = f"candles need an interval of {', '.join(INTERVALS)}; nothing else has one"
+            await self.refuse(Problem("validation_error", detail), id=asked.id, **where)
             return
         if full:
             problem = Problem("rate_limited", f"At most {SUBSCRIPTIONS_MAX} subscriptions.")
@@ -111,15 +123,18 @@ class MarketFeed(Feed):
             await self.refuse(Problem("unknown_symbol"), id=asked.id, channel=asked.channel)
             return
         # Subscribing again begins again: that is how a client whose checksum differs heals.
-        subscription = Subscription(asked.channel, asked.symbol, units)
+        subscription = Subscription(asked.channel, asked.symbol, units, asked.interval)
         await self.answer(asked, op="subscribed", **where)
         self._subscriptions[key] = subscription
         await self._send_news(subscription)
 
     async def unsubscribe(self, asked: Request) -> None:
-        self._subscriptions.pop((asked.channel, asked.symbol), None)
+        self._subscriptions.pop((asked.channel, asked.symbol, asked.interval), None)
+        where = {"channel": asked.channel, "symbol": asked.symbol}
+        if asked.interval:
+            where["interval"] = asked.interval
         async with self.sending:  # nothing of it may follow the answer
-            await self.answer(asked, op="unsubscribed", channel=asked.channel, symbol=asked.symbol)
+            await self.answer(asked, op="unsubscribed", **where)
 
     # ------------------------------------------------------------------ sending
 
@@ -138,7 +153,7 @@ class MarketFeed(Feed):
     async def _send_news(self, subscription: Subscription) -> None:
         """Send what the subscription has not been sent yet, if anything."""
         async with self.sending:  # frames of one subscription never overtake each other
-            key = (subscription.channel, subscription.symbol)
+            key = (subscription.channel, subscription.symbol, subscription.interval)
             if self._subscriptions.get(key) is not subscription:
                 return  # left, or begun again, meanwhile
             view = wiring.view()
@@ -196,4 +211,20 @@ def _trades_news(frames: Frames, one: Subscription, seen: Seen, stale: bool) -> 
     return frames.trades(seen, one.units, after=after)
 
 
-_NEWS: Final = {"ticker": _ticker_news, "book": _book_news, "trades": _trades_news}
+def _candles_news(frames: Frames, one: Subscription, seen: Seen, stale: bool) -> str | None:
+    """What grew since, and what began: the one sent last is sent again, closed."""
+    candles = seen.candles.get(INTERVALS[one.interval], ())
+    first = one.version < 0
+    if candles == one.candles and not first:
+        return None
+    after_s = None if first else one.position
+    one.candles, one.position = candles, candles[-1].begin_s if candles else 0
+    return frames.candles(seen, one.units, one.interval, after_s=after_s)
+
+
+_NEWS: Final = {
+    "ticker": _ticker_news,
+    "book": _book_news,
+    "trades": _trades_news,
+    "candles": _candles_news,
+}

@@ -26,6 +26,11 @@ def text(at_ns: int) -> str:
     return f"{_second(epoch_s)}.{rest_ns // 1000:06d}Z"
 
 
+def second_text(epoch_s: int) -> str:
+    """Return seconds since 1970 as 2026-01-31T12:00:00Z."""
+    return f"{_second(epoch_s)}Z"
+
+
 def read_ns(value: str) -> int:
     """Return the nanoseconds since 1970 of an ISO-8601 UTC time with Z.
 

@@ -69,7 +69,9 @@ def test_every_operation_says_who_and_what_goes_wrong(document: Any) -> None:
         where = f"{method} {path}"
         assert operation["tags"], where
         assert operation["description"], where
-        public = path.startswith(("/api/auth/", "/api/meta/"))
+        public = path.startswith(
+            ("/api/auth/", "/api/meta/", "/api/instruments", "/api/marketdata/")
+        )
         either = [{"bearer": []}, {"session": []}]
         assert operation["security"] == ([{}] if public else either), where
         for status, answer in operation["responses"].items():

@@ -1,10 +1,11 @@
-"""Which database a model lives in: the projection in settings.STORE_ALIAS, all else in default."""
+"""Which database a model lives in: the projection and candles in settings.STORE_ALIAS, all else in default."""
 
 from typing import Any
 
 from django.conf import settings
 
 _IN_DEFAULT = {"claim", "upkeep", "changerequest"}
+_CANDLES = {("marketdata", "candle"), ("marketdata", "candlespan")}
 
 
 class StoreRouter:
@@ -23,5 +24,8 @@ class StoreRouter:
 
     @staticmethod
     def _alias(app_label: str, model_name: str | None) -> str:
-        in_store = app_label == "orders" and model_name not in _IN_DEFAULT
+        in_store = (app_label == "orders" and model_name not in _IN_DEFAULT) or (
+            app_label,
+            model_name,
+        ) in _CANDLES
         return settings.STORE_ALIAS if in_store else "default"

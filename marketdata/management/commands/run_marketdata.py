@@ -6,11 +6,13 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from marketdata import feed, wiring
+from marketdata.candles import Candles
 from marketdata.domain import demo
 from marketdata.domain.quote import Feed
 from oms_project.checks import Checks
@@ -29,6 +31,10 @@ EXAMPLES = """examples:
   manage.py run_marketdata --feed recorded --dir captures --speed 10 --steps-max 50
       ten times as fast; stop after fifty steps
 """
+
+
+HISTORY_HOURS_MAX: Final = 24 * 30
+WRITTEN_S: Final = 10.0
 
 
 class Command(RoleCommand):
@@ -63,14 +69,28 @@ class Command(RoleCommand):
         )
         parser.add_argument("--speed", default="1", help="of the replay, 0.01 to 1000 (default 1)")
         parser.add_argument("--repeat", action="store_true", help="start again at the end")
+        parser.add_argument(
+            "--history-hours",
+            type=int,
+            default=settings.ENV.history_hours,
+            help="how far back a simulated market's past is told (default: OMS_HISTORY_HOURS)",
+        )
         parser.add_argument("--interval-ms", type=int, default=feed.INTERVAL_MS)
         parser.add_argument("--steps-max", type=int, help="stop after so many steps")
 
     def handle(
-        self, *, interval_ms: int, steps_max: int | None, inner_port: int, **options: Any
+        self,
+        *,
+        interval_ms: int,
+        steps_max: int | None,
+        inner_port: int,
+        history_hours: int,
+        **options: Any,
     ) -> None:
         if interval_ms < 1:
             raise CommandError("--interval-ms must be at least 1")
+        if not 0 <= history_hours <= HISTORY_HOURS_MAX:
+            raise CommandError(f"--history-hours must be from 0 to {HISTORY_HOURS_MAX}")
         try:
             source = _feed(options)
         except ValueError as error:
@@ -78,7 +98,12 @@ class Command(RoleCommand):
         self.stdout.write(f"publishing {source.name} prices every {interval_ms} ms")
         meter = Meter("marketdata")
         checks = Checks({"log": _log_answers, "loop": meter.check}, {})
-        with _stopped_by_signals() as stop, self.inner(inner_port, checks):
+        candles = wiring.candles(source, history_hours)
+        with (
+            _stopped_by_signals() as stop,
+            self.inner(inner_port, checks),
+            _written(candles),
+        ):
             records = feed.run(
                 source,
                 wiring.log(),
@@ -87,8 +112,22 @@ class Command(RoleCommand):
                 interval_ms=interval_ms,
                 steps_max=steps_max,
                 meter=meter,
+                candles=candles,
             )
         self.stdout.write(f"stopped after {records} records")
+
+
+@contextlib.contextmanager
+def _written(candles: Candles) -> Iterator[None]:
+    """Have candles written by a thread of their own; what is left at the end too."""
+    stop = threading.Event()
+    writer = threading.Thread(target=candles.run, args=(stop,), name="candles", daemon=True)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join(WRITTEN_S)
 
 
 def _log_answers() -> Mapping[str, Any]:

@@ -1,21 +1,24 @@
 """The seeded market looks like one, and is the same for the same seed."""
 
+from itertools import pairwise
+
 import pytest
 
-from marketdata.domain import demo
+from marketdata.domain import demo, simulate
 from marketdata.domain.aggregate import Consolidator
 from marketdata.domain.instrument import Units
 from marketdata.domain.prices import SymbolPrices
-from marketdata.domain.quote import FeedStep
-from marketdata.domain.simulate import STEPS_MAX, VENUES, SimulatedFeed
-from marketdata.tests.build import MS_NS, NOW_NS, SECOND_NS, dice
+from marketdata.domain.quote import FeedStep, Quote
+from marketdata.domain.simulate import VENUES, SimulatedFeed
+from marketdata.tests.build import MS_NS, NOW_NS, SECOND_NS
 
 MODELS = demo.models(demo.INSTRUMENTS, demo.START_PRICES)
+DAY_NS = 86_400 * SECOND_NS
 UNITS = {one.symbol: Units(one) for one in demo.INSTRUMENTS}
 
 
 def play(seed: int, *, steps: int = 100, outage_every: int = 0) -> list[FeedStep]:
-    feed = SimulatedFeed(MODELS, dice(seed), outage_every=outage_every)
+    feed = SimulatedFeed(MODELS, seed, outage_every=outage_every)
     return [feed.step(NOW_NS + number * 200 * MS_NS) for number in range(steps)]
 
 
@@ -28,6 +31,11 @@ def consolidated(steps: list[FeedStep]) -> list[SymbolPrices]:
         seen += book.prices(now_ns).symbols
         book.published()
     return seen
+
+
+def at(now_ns: int) -> tuple[Quote, ...]:
+    """Return all books at an instant."""
+    return SimulatedFeed(MODELS, 2, levels=1, outage_every=0).step(now_ns).quotes
 
 
 def test_same_seed_same_market_other_seed_another() -> None:
@@ -68,7 +76,7 @@ def test_consolidated_spread_and_depth_are_those_of_a_liquid_market() -> None:
 def test_prices_move_and_trades_are_at_the_touch() -> None:
     steps = play(11, steps=250)
     seen = [one for one in consolidated(steps) if one.symbol == "BTC-USD"]
-    assert len({one.bids[0].ticks for one in seen}) > 8
+    assert len({one.bids[0].ticks for one in seen}) > 4
     assert seen[-1].seq > 200
     trades = [trade for step in steps for _, trade in step.trades]
     assert len(trades) > 50
@@ -77,20 +85,53 @@ def test_prices_move_and_trades_are_at_the_touch() -> None:
     assert all(trade.lots > 0 and trade.ticks > 0 for trade in trades)
 
 
-def test_prices_revert_to_where_they_started() -> None:
-    """Many minutes of simulated time do not let the price wander off."""
-    feed = SimulatedFeed(MODELS[:1], dice(2), outage_every=0)
+def test_prices_stay_near_where_they_started() -> None:
+    """Weeks of simulated time do not let the price wander off; a day moves it by some percent."""
     start = MODELS[0].start_ticks
-    now_ns = NOW_NS
-    for _ in range(15):
-        now_ns += 60 * SECOND_NS
-        quote = feed.step(now_ns).quotes[0]
-        assert start // 2 < quote.bids[0].ticks < start * 2
+    bids = [at(NOW_NS + day * DAY_NS)[0].bids[0].ticks for day in range(60)]
+    assert start * 80 // 100 < min(bids) < max(bids) < start * 120 // 100
+    moved = sorted(abs(a - b) * 10_000 // a for a, b in pairwise(bids))
+    assert 50 < moved[len(moved) // 2] < 500, "hundredths of a percent, the median"
+
+
+def test_symbols_move_together_but_not_alike() -> None:
+    moves: list[list[int]] = [[], []]
+    for hour in range(200):
+        for number, quote in enumerate(at(NOW_NS + hour * 3_600 * SECOND_NS)[:6:3]):
+            moves[number].append(quote.bids[0].ticks)
+    signs = [[b > a for a, b in pairwise(one)] for one in moves]
+    alike = sum(one == other for one, other in zip(*signs, strict=True))
+    assert 120 < alike < 190, "of 199 hours"
+
+
+def test_the_past_is_what_was_told_live() -> None:
+    """Trades of a minute, heard step by step, are those that history tells a restarted feed."""
+    feed = SimulatedFeed(MODELS, 9, outage_every=300)
+    feed.step(NOW_NS)
+    heard = [
+        trade
+        for number in range(1, 301)
+        for trade in feed.step(NOW_NS + number * 200 * MS_NS).trades
+    ]
+    other = SimulatedFeed(MODELS, 9, outage_every=300)
+    other.step(NOW_NS + 3_600 * SECOND_NS)
+    for symbol in other.symbols:
+        told = list(other.history(symbol, NOW_NS, NOW_NS + 60 * SECOND_NS))
+        assert told == [trade for of, trade in heard if of == symbol]
+        assert len(told) > 20
+
+
+def test_a_restart_shows_no_jump() -> None:
+    """Another process finds the market where the first one left it."""
+    first, second = (SimulatedFeed(MODELS[:1], 4, outage_every=0) for _ in range(2))
+    for number in range(50):
+        before = first.step(NOW_NS + number * 200 * MS_NS)
+    assert second.step(NOW_NS + 49 * 200 * MS_NS).quotes == before.quotes
 
 
 def test_an_outage_silences_a_venue_for_a_while() -> None:
     """A silent venue neither quotes nor trades nor is heard, and comes back."""
-    steps = play(4, steps=300, outage_every=100)
+    steps = play(4, steps=600, outage_every=400)
     heard = [set(step.heard) for step in steps]
     everybody = {venue.name for venue in VENUES}
     assert any(names != everybody for names in heard)
@@ -99,19 +140,25 @@ def test_an_outage_silences_a_venue_for_a_while() -> None:
         assert {quote.venue for quote in step.quotes} == set(step.heard)
 
 
-def test_a_long_pause_is_not_made_up_for_without_end() -> None:
-    feed = SimulatedFeed(MODELS[:1], dice(2))
+def test_a_sleep_loses_no_trade_but_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an hour without a step its trades come with the next; after weeks the newest."""
+    feed = SimulatedFeed(MODELS[:1], 2)
     feed.step(NOW_NS)
-    trades = feed.step(NOW_NS + 3_600 * SECOND_NS).trades
-    assert len(trades) <= STEPS_MAX * len(VENUES)
-    assert feed.step(NOW_NS + 3_600 * SECOND_NS).trades == ()
+    told = feed.step(NOW_NS + 3_600 * SECOND_NS).trades
+    history = feed.history("BTC-USD", NOW_NS, NOW_NS + 3_600 * SECOND_NS)
+    assert [trade for _, trade in told] == list(history)
+    monkeypatch.setattr(simulate, "STEPS_MAX", 600)
+    later_ns = NOW_NS + 20 * DAY_NS
+    oldest_ns = min(trade.at_ns for _, trade in feed.step(later_ns).trades)
+    assert later_ns - 60 * SECOND_NS <= oldest_ns
+    assert feed.step(later_ns).trades == ()
 
 
 def test_a_clock_set_back_does_not_stop_the_market() -> None:
-    feed = SimulatedFeed(MODELS[:1], dice(2), outage_every=0)
+    feed = SimulatedFeed(MODELS[:1], 2, outage_every=0)
     feed.step(NOW_NS)
     earlier = NOW_NS - 3_600 * SECOND_NS
-    seen = {feed.step(earlier + number * SECOND_NS).quotes[0].bids for number in range(5)}
+    seen = {feed.step(earlier + number * 5 * SECOND_NS).quotes[0].bids for number in range(5)}
     assert len(seen) == 5
 
 

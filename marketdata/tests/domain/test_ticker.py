@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.domain.prices import Candle
 from marketdata.domain.ticker import MINUTE_NS, Day, Ticker
 from marketdata.tests.build import NOW_NS
 
@@ -58,3 +59,15 @@ def test_figures_say_since_when_they_are() -> None:
     second.on_trade(99, 1, NOW_NS + 95 * MINUTE_NS)
     second.resume(first.day(NOW_NS), NOW_NS, first.began_ns)
     assert second.began_ns == began_ns
+
+
+def test_minutes_of_the_past_take_the_place_of_what_was_carried_over() -> None:
+    """They come in any order, and the minute in which counting began is put together."""
+    minute = NOW_NS // MINUTE_NS
+    ticker = Ticker()
+    ticker.on_trade(105, 1, NOW_NS)
+    ticker.resume(Day(100, 95, 999, 1, 50), NOW_NS - 5 * MINUTE_NS)
+    for back in (0, 3, 9):
+        ticker.fill([Candle((minute - back) * 60, 100 + back, 120, 90, 101, 10, 1010, 4, 1, 2)])
+    assert ticker.day(NOW_NS) == Day(105, 109, 120, 90, 31)
+    assert ticker.began_ns == (minute - 9) * MINUTE_NS

@@ -47,7 +47,7 @@ class Command(BaseCommand):
         with product.folder(keep) as data_dir:
             changes = {
                 "OMS_DATA_DIR": str(data_dir), "OMS_VENUE_LATENCY_MS": latency_ms,
-                "OMS_LOG_LEVEL": "WARNING",
+                "OMS_LOG_LEVEL": "WARNING", "OMS_HISTORY_HOURS": "0",
             }  # fmt: skip
             arguments = [*sys.argv[1:], "--here"]
             line = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]

@@ -74,7 +74,7 @@ class Command(BaseCommand):
         with product.folder(options["keep"], "oms-faults-") as folder:
             changes = {
                 "OMS_DATA_DIR": str(folder / "product"), "OMS_LOG_LEVEL": "WARNING",
-                "OMS_SNAPSHOT_RECORDS": SNAPSHOT_RECORDS,
+                "OMS_SNAPSHOT_RECORDS": SNAPSHOT_RECORDS, "OMS_HISTORY_HOURS": "0",
             }  # fmt: skip
             if options["services"]:
                 changes |= Services(folder / "services").urls.as_env()

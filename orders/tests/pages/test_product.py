@@ -32,7 +32,7 @@ class Up:
         command = [sys.executable, "manage.py", "up", "--port", str(self.port), "--only", ROLES]
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=env.child(OMS_DATA_DIR=str(folder)), stdout=output,
+                command, cwd=ROOT, env=env.child(OMS_DATA_DIR=str(folder), OMS_HISTORY_HOURS="1"), stdout=output,
                 stderr=output, start_new_session=True,
             )  # fmt: skip
 
