@@ -25,13 +25,13 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from oms_project import metrics
 from oms_project.problem import CONTENT_TYPE, Problem
 from oms_project.rest.door import HEADER_BYTES_MAX, HOST_BYTES_MAX, TARGET_BYTES_MAX
+from oms_project.rest.feed import FRAME_BYTES_MAX
 
 HEADER_S_MAX: Final = 10.0
 BODY_S_MAX: Final = 30.0
 KEEP_ALIVE_S: Final = 15
 """A connection may be silent for that long between two requests. Longer than a proxy's own limit."""
 DRAIN_S: Final = 5
-FRAME_BYTES_MAX: Final = 64 * 1024
 STUCK_S: Final = 15.0
 """Longer than a socket's own patience (rest/feed.py: SEND_S), which ends with a code."""
 ADDRESS_SHARE: Final = 2

@@ -2,10 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from typing import Final
-
-import msgspec
 
 from oms_project.adapters.intake import GroupCommit
 from oms_project.kernel import ids as make
@@ -34,7 +31,6 @@ from orders.domain import commands
 
 FORGET_AT_ONCE: Final = 10_000
 ENGINE_GROUP: Final = "oms-engine"
-_encode = msgspec.msgpack.Encoder().encode
 
 Wanted = tuple[str, Terms]
 """A validated order: its client_order_id ("": its own id) and its terms."""
@@ -131,10 +127,6 @@ class Gateway:
             return Record(partition, account_id, value)
 
         return Submission(claim, record(claim), record)
-
-    def submit(self, submission: Submission) -> "Future[ClaimState]":
-        """Commit with whatever else waits; the future is done when it is durable."""
-        return self.group.submit(submission)
 
     def broadcast(self, command: commands.Command, *, account_id: str = "", actor: str) -> int:
         """Append reference data: to the account's partition, or to all. Return the last offset.

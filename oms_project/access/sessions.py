@@ -11,6 +11,7 @@ import contextlib
 import threading
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import UpdateError
@@ -22,7 +23,7 @@ from django.http import HttpRequest
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 
 SESSION_IDLE_S: Final = 30 * 60
-SESSION_LIFE_S: Final = 12 * 60 * 60
+SESSION_LIFE_S: Final[int] = settings.SESSION_COOKIE_AGE
 NOTE_S: Final = 60
 BEGUN: Final = "begun_s"
 USED: Final = "used_s"

@@ -25,7 +25,8 @@ from oms_project.adapters.ids import new_uuid
 ACCESS: Final = "access"
 REFRESH: Final = "refresh"
 LEEWAY_S: Final = 5
-"""As far may the clock of the host that gave a token be ahead of ours."""
+"""As far may the clocks of two hosts be apart: a token of ours that is a moment ahead is good already, and
+one that just ended still is, this long, at the host whose clock is ahead."""
 GRACE_S: Final = 10
 """So long the refresh token before the current one gives the same successor again: an answer may be
 lost, and two tabs may ask at once. Later it is a copy in somebody else's hands."""

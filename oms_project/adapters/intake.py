@@ -257,10 +257,6 @@ class GroupCommit:
         patience.watch(future)
         return future
 
-    def waiting(self) -> int:
-        """Return how many submissions wait for their batch."""
-        return self._queue.qsize()
-
     def close(self, timeout_s: float = 10.0) -> None:
         """Commit what waits, then end the thread. Later submissions are refused."""
         with self._lock:

@@ -14,6 +14,8 @@ from typing import Final
 PARTITION_BITS: Final = 48
 """Of an integer that sorts by partition, then offset, the lower bits are the offset."""
 INDEX_MAX: Final = 0xFFFF
+_MS_MAX: Final = 0xFFFF_FFFF_FFFF
+CLIENT_ORDER_ID_PATTERN: Final = "[A-Za-z0-9._:-]{1,36}"
 ID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ID: Final = re.compile(ID_PATTERN)
 _SEPARATOR: Final = b"\x1f"
@@ -32,16 +34,15 @@ def order_id_base(account_id: str, endpoint: str, key: str, at_ms: int) -> str:
     seed = _SEPARATOR.join((account_id.encode(), endpoint.encode(), key.encode()))
     digest = hashlib.sha256(seed).digest()
     bits = int.from_bytes(digest[:8], "big")
-    time_hex = f"{at_ms & 0xFFFFFFFFFFFF:012x}"
     high = bits & 0xFFF
     variant = 0x8000 | (bits >> 12) & 0x3FFF
     low = (bits >> 26) & 0xFFFFFFFF
-    return f"{time_hex[:8]}-{time_hex[8:]}-7{high:03x}-{variant:04x}-{low:08x}"
+    return f"{base_since(at_ms)}-7{high:03x}-{variant:04x}-{low:08x}"
 
 
 def base_since(at_ms: int) -> str:
     """Return the smallest base of that time: bases sort by time."""
-    text = f"{at_ms:012x}"
+    text = f"{min(max(0, at_ms), _MS_MAX):012x}"
     return f"{text[:8]}-{text[8:]}"
 
 
@@ -59,9 +60,7 @@ def order_id(base: str, index: int) -> str:
 
 def first_id(at_ns: int) -> str:
     """Return the smallest id that an order of that millisecond could have."""
-    at_ms = min(max(0, at_ns // 1_000_000), 0xFFFFFFFFFFFF)
-    time_hex = f"{at_ms:012x}"
-    return f"{time_hex[:8]}-{time_hex[8:]}-0000-0000-000000000000"
+    return base_since(at_ns // 1_000_000) + "-0000-0000-000000000000"
 
 
 def base_of(an_order_id: str) -> str:

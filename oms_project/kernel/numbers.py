@@ -14,9 +14,10 @@ DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]{1,18}))?", re.ASCI
 _match = DECIMAL.fullmatch
 _POWERS: Final[tuple[int, ...]] = tuple(10**places for places in range(37))
 
-Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+INT64_MAX: Final = 2**63 - 1
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=INT64_MAX)]
 """A number as the log may hold it: every store has room for it. More is refused at the reading."""
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
 """As Int64, and not below zero: an amount, a time since 1970, a number of something."""
 
 NS_PER_MS: Final = 1_000_000

@@ -31,12 +31,9 @@ GIVEN_UP_NS: Final = 60 * NS_PER_S
 class Lease:
     """Room for some orders, until they are shown (`sent`) or the lease ends without that."""
 
-    __slots__ = ("_flow", "account_id", "orders", "sent_to")
+    __slots__ = ("sent_to",)
 
-    def __init__(self, flow: "InFlight", orders: int, account_id: str) -> None:
-        self._flow = flow
-        self.orders = orders
-        self.account_id = account_id
+    def __init__(self) -> None:
         self.sent_to: tuple[int, int] | None = None
 
     def sent(self, state: ClaimState) -> None:
@@ -63,8 +60,8 @@ class InFlight:
 
     @contextmanager
     def lease(self, orders: int, account_id: str = "") -> Iterator[Lease]:
-        """Give back what `room` or `room_async` took, now or once it is shown."""
-        lease = Lease(self, orders, account_id)
+        """Give back what `take` or `room` took, now or once it is shown."""
+        lease = Lease()
         try:
             yield lease
         finally:
@@ -101,25 +98,14 @@ class InFlight:
             if self._of[account_id] <= 0:
                 del self._of[account_id]
 
-    def room(self, orders: int, account_id: str = "") -> bool:
+    async def room(self, orders: int, account_id: str = "") -> bool:
         """Take room, waiting up to WAIT_S for it; False: there was none.
+
+        Accounts take turns, and one task looks for all.
 
         Raises:
             TransportError: the store cannot be asked.
         """
-        if self.take(orders, account_id):
-            return True
-        pause = threading.Event()
-        deadline_ns = self._clock.monotonic_ns() + int(WAIT_S * NS_PER_S)
-        while self._clock.monotonic_ns() < deadline_ns:
-            self.look()
-            if self.take(orders, account_id):
-                return True
-            pause.wait(LOOK_S)
-        return False
-
-    async def room_async(self, orders: int, account_id: str = "") -> bool:
-        """As `room`, for an event loop: accounts take turns, and one task looks for all."""
         if not orders or (not self._waiting and self.take(orders, account_id)):
             return True
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

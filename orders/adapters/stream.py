@@ -11,11 +11,12 @@ import msgspec
 
 from oms_project.kernel import wire
 from oms_project.kernel.ids import trade_id
+from oms_project.kernel.numbers import INT64_MAX
 from oms_project.kernel.ports import Chunk, FillRow, OrderRow, OrderStore
 from oms_project.kernel.words import Liquidity
 from orders.domain import events as e
 
-SEQ_MAX: Final = 2**63 - 1
+SEQ_MAX: Final = INT64_MAX
 CHUNKS_MAX: Final = 400
 BYTES_MAX: Final = 4 * 1024 * 1024
 EVENTS_MAX: Final = 20_000

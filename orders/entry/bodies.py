@@ -30,8 +30,7 @@ BATCH_MAX: Final = 500
 DECIMALS_MAX: Final = 18
 """Of any decimal (kernel/numbers.py)."""
 _TOO_LARGE: Final = Problem("batch_too_large", f"At most {BATCH_MAX} orders a batch.")
-CLIENT_ORDER_ID_PATTERN: Final = "[A-Za-z0-9._:-]{1,36}"
-_CLIENT_ORDER_ID: Final = re.compile(CLIENT_ORDER_ID_PATTERN)
+_CLIENT_ORDER_ID: Final = re.compile(ids.CLIENT_ORDER_ID_PATTERN)
 NOW_ONLY: Final = frozenset(
     {"instrument_not_tradable", "quantity_min", "quantity_max", "min_notional", "max_notional"}
 )
@@ -73,7 +72,7 @@ class OrderBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         Annotated[
             str,
             _said("unique per account, for ever; by default the order's id",
-                  pattern=f"^{CLIENT_ORDER_ID_PATTERN}$"),
+                  pattern=f"^{ids.CLIENT_ORDER_ID_PATTERN}$"),
         ]
         | UnsetType
     ) = UNSET  # fmt: skip

@@ -126,7 +126,7 @@ async def _committed(gateway: Gateway, plan: Plan) -> ClaimState | None:
         TimeoutError: it is still under way.
     """
     account_id = plan.submission.claim.account_id
-    if not await gateway.flow.room_async(plan.orders, account_id):
+    if not await gateway.flow.room(plan.orders, account_id):
         return None
     with gateway.flow.lease(plan.orders, account_id) as lease:
         state = await gateway.group.submit_async(plan.submission)

@@ -5,14 +5,14 @@ from typing import Final
 
 from marketdata.domain.instrument import SYMBOL_PATTERN
 from oms_project.access.principal import Action, Principal
+from oms_project.kernel.ids import CLIENT_ORDER_ID_PATTERN
 from oms_project.kernel.ports import OrderQuery
 from oms_project.kernel.words import Side, Status
 from oms_project.rest.parameters import Parameters
 from oms_project.rest.problem import ProblemError, invalid_query
 
-SEQ_MAX: Final = 2**63 - 1
 _SYMBOL: Final = re.compile(SYMBOL_PATTERN)
-_CLIENT_ORDER_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,36}")
+_CLIENT_ORDER_ID: Final = re.compile(CLIENT_ORDER_ID_PATTERN)
 
 ORDER_FILTERS: Final = (
     "account_id", "symbol", "status", "side", "from", "to", "client_order_id", "cursor", "limit",

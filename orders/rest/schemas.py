@@ -189,30 +189,30 @@ class BalancesSchema(Schema):
         ref_name = "Balances"
 
 
-class LawRowSchema(Schema):
-    """What one thing that can happen does to an order of these facts. clause: of FIX 4.4."""
+class RowSchema(Schema):
+    """A row of the order law. clause: of FIX 4.4."""
 
-    life = serializers.ChoiceField(choices=[life.name for life in Life])
-    filled = serializers.ChoiceField(choices=[filled.name for filled in Filled])
     event = serializers.CharField()
     outcome = serializers.ChoiceField(choices=list(Outcome))
     code = serializers.CharField(allow_null=True)
     reason = serializers.CharField()
     clause = serializers.CharField(allow_null=True)
+
+
+class LawRowSchema(RowSchema):
+    """What one thing that can happen does to an order of these facts."""
+
+    life = serializers.ChoiceField(choices=[life.name for life in Life])
+    filled = serializers.ChoiceField(choices=[filled.name for filled in Filled])
 
     class Meta:
         ref_name = "OrderLawRow"
 
 
-class RequestRowSchema(Schema):
+class RequestRowSchema(RowSchema):
     """What one thing that can happen does to the request that is open."""
 
     asked = serializers.ChoiceField(choices=[asked.name for asked in Asked])
-    event = serializers.CharField()
-    outcome = serializers.ChoiceField(choices=list(Outcome))
-    code = serializers.CharField(allow_null=True)
-    reason = serializers.CharField()
-    clause = serializers.CharField(allow_null=True)
 
     class Meta:
         ref_name = "OrderRequestRow"

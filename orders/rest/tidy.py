@@ -9,11 +9,10 @@ from typing import Any, Final
 from marketdata.domain.instrument import SYMBOL_PATTERN
 from oms_project.codes import CODES
 from oms_project.kernel import ids
+from oms_project.kernel.numbers import INT64_MAX
 from oms_project.kernel.words import Side, Status
 from oms_project.problem import CONTENT_TYPE
 from oms_project.rest.parameters import LIMIT_MAX
-from orders.entry.bodies import CLIENT_ORDER_ID_PATTERN
-from orders.queries.filters import SEQ_MAX
 
 Value = dict[str, Any]
 METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -39,8 +38,8 @@ FORMS: Final[dict[str, Value]] = {
     "status": {"type": "string", "pattern": words(Status)},
     "from": {"type": "string", "pattern": _TIME},
     "to": {"type": "string", "pattern": _TIME},
-    "client_order_id": {"type": "string", "pattern": f"^{CLIENT_ORDER_ID_PATTERN}$"},
-    "from_seq": {"type": "integer", "minimum": 0, "maximum": SEQ_MAX},
+    "client_order_id": {"type": "string", "pattern": f"^{ids.CLIENT_ORDER_ID_PATTERN}$"},
+    "from_seq": {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
 }
 """The schema of a parameter, by its name wherever it stands. limit and depth differ by view."""
 LIMITS: Final = {"marketdata_trades": 200, "marketdata_book": 20}

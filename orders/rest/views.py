@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from oms_project.kernel.numbers import INT64_MAX
 from oms_project.kernel.words import OPEN, Status
 from oms_project.rest.parameters import Parameters, an_id
 from oms_project.rest.problem import NOT_FOUND, ProblemError, invalid_query
@@ -68,7 +69,7 @@ class OrderEventsView(APIView):
     )
     def get(self, request: Request, order_id: str) -> Response:
         parameters = Parameters.of(request, ("from_seq", "limit"))
-        from_seq = parameters.whole("from_seq", default=0, least=0, most=filters.SEQ_MAX)
+        from_seq = parameters.whole("from_seq", default=0, least=0, most=INT64_MAX)
         found = wiring.read_side().events(
             an_id(order_id),
             tuple(request.user.roles),

@@ -139,7 +139,7 @@ class Product:
             account_id, [(key, Terms(symbol, side, kind, tif, lots, ticks))], endpoint="orders", key=key,
             canonical=key.encode(), actor="ann",
         )  # fmt: skip
-        state = self.gateway.submit(submission).result(10)
+        state = self.gateway.group.submit(submission).result(10)
         return f"{state.claim.ids_base}0000"
 
     def _next(self) -> int:

@@ -27,7 +27,7 @@ def cancel(product: Product, order_id: str, key: str) -> Answer | Problem:
         return plan
     if plan.instead is not None and plans.known(product.gateway, plan) is None:
         return plan.instead
-    state = product.gateway.submit(plan.submission).result(10)
+    state = product.gateway.group.submit(plan.submission).result(10)
     return plans.told(product.gateway, plan, state)
 
 

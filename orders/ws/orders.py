@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from oms_project.access.principal import Action
 from oms_project.adapters.push import channel_group
+from oms_project.kernel.numbers import INT64_MAX
 from oms_project.kernel.ports import Clock
 from oms_project.rest import sockets
 from oms_project.rest.feed import SUBSCRIPTIONS_MAX, Asked, Feed
@@ -26,7 +27,6 @@ from orders.pusher import group_of
 from orders.ws.stream import CHANNEL, Frame, Stream, TooOldError
 
 POLL_S: Final = 1.0
-SEQ_MAX: Final = 2**63 - 1
 
 _logger = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ class OrderFeed(Feed):
         account_id = asked.account_id
         if asked.channel != CHANNEL:
             return Problem("validation_error", f"The channel here is {CHANNEL}.")
-        if asked.from_seq is not None and not 1 <= asked.from_seq <= SEQ_MAX:
+        if asked.from_seq is not None and not 1 <= asked.from_seq <= INT64_MAX:
             return Problem("validation_error", "from_seq must be 1 or more.")
         seat: sockets.Seat = self.scope["seat"]
         refused = seat.principal.on(account_id, Action.READ)

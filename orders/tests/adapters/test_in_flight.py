@@ -95,19 +95,18 @@ def test_what_never_shows_is_given_up(flow: InFlight) -> None:
 
 
 async def test_cancels_pass(flow: InFlight) -> None:
-    """They carry no orders: also while others wait, and in both doors."""
+    """They carry no orders: also while others wait."""
     send(flow, 10, 1)
-    waiting = asyncio.create_task(flow.room_async(1))
+    waiting = asyncio.create_task(flow.room(1))
     await asyncio.sleep(0)
-    assert await flow.room_async(0)
-    assert flow.room(0)
+    assert await flow.room(0)
     waiting.cancel()
 
 
 async def test_room_given_to_who_just_left_comes_back(flow: InFlight) -> None:
     """The client hangs up between the grant and the moment its request is woken by it."""
     send(flow, 10, 1)
-    request = asyncio.create_task(flow.room_async(5))
+    request = asyncio.create_task(flow.room(5))
     await asyncio.sleep(0)
     (_, turn), flow.orders = flow._waiting.pop("").popleft(), 5
     turn.set_result(None)
@@ -120,7 +119,7 @@ async def test_room_given_to_who_just_left_comes_back(flow: InFlight) -> None:
 @pytest.mark.usefixtures("brief")
 async def test_no_room_in_time(flow: InFlight) -> None:
     send(flow, 10, 1)
-    assert not await flow.room_async(1)
+    assert not await flow.room(1)
     assert flow.orders == 10
 
 
@@ -131,7 +130,7 @@ async def test_who_waits_is_let_in_in_order(flow: InFlight, store: Store) -> Non
     entered: list[str] = []
 
     async def ask(name: str, orders: int) -> None:
-        assert await flow.room_async(orders)
+        assert await flow.room(orders)
         entered.append(name)
 
     tasks = [asyncio.create_task(ask("large", 9)), asyncio.create_task(ask("small", 1))]
@@ -149,7 +148,7 @@ async def test_many_who_wait_ask_the_store_once(flow: InFlight, store: Store) ->
     send(flow, 10, 1)
     store.shown = 1
     store.asked = 0
-    assert all(await asyncio.gather(*(flow.room_async(1) for _ in range(10))))
+    assert all(await asyncio.gather(*(flow.room(1) for _ in range(10))))
     assert store.asked == 1
 
 
@@ -157,18 +156,11 @@ async def test_a_store_that_is_away(flow: InFlight, store: Store) -> None:
     """Everybody who waits is told, and the next one asks again."""
     send(flow, 10, 1)
     store.broken = True
-    told = await asyncio.gather(*(flow.room_async(1) for _ in range(3)), return_exceptions=True)
+    told = await asyncio.gather(*(flow.room(1) for _ in range(3)), return_exceptions=True)
     assert [type(one) for one in told] == [TransportError] * 3
     store.broken = False
     store.shown = 1
-    assert await flow.room_async(1)
-
-
-def test_a_thread_waits_too(flow: InFlight, store: Store) -> None:
-    send(flow, 10, 1)
-    store.shown = 1
-    assert flow.room(5)
-    assert flow.orders == 5
+    assert await flow.room(1)
 
 
 # ------------------------------------------------------------------ not one pot for all
@@ -185,7 +177,7 @@ async def test_one_account_leaves_half_of_the_room_to_others(flow: InFlight) -> 
     hold(flow, 5, 1, "a")
     assert not flow.take(1, "a")
     assert flow.take(1, "b")
-    assert await flow.room_async(1, "c")
+    assert await flow.room(1, "c")
 
 
 def test_a_share_comes_back_with_what_is_shown(flow: InFlight, store: Store) -> None:
@@ -206,7 +198,7 @@ async def test_accounts_that_wait_take_turns(flow: InFlight, store: Store) -> No
     let_in: list[str] = []
 
     async def come(account_id: str) -> None:
-        if await flow.room_async(5, account_id):
+        if await flow.room(5, account_id):
             let_in.append(account_id)
 
     tasks = [asyncio.create_task(come(account_id)) for account_id in ("a", "a", "a", "b")]
@@ -221,10 +213,10 @@ async def test_accounts_that_wait_take_turns(flow: InFlight, store: Store) -> No
 async def test_who_waits_for_the_own_share_holds_up_nobody(flow: InFlight) -> None:
     """There is room, only not for more of a."""
     hold(flow, 5, 1, "a")
-    more = asyncio.create_task(flow.room_async(1, "a"))
+    more = asyncio.create_task(flow.room(1, "a"))
     await asyncio.sleep(0)
     async with asyncio.timeout(0.5):
-        assert await flow.room_async(2, "b")
+        assert await flow.room(2, "b")
     more.cancel()
 
 
@@ -232,8 +224,8 @@ async def test_who_is_held_up_by_its_own_share_holds_up_nobody(flow: InFlight) -
     """a waits for what a has itself; c, who comes later, needs one of the four places that are free."""
     hold(flow, 5, 1, "a")
     hold(flow, 1, 2, "b")
-    waiting = asyncio.create_task(flow.room_async(5, "a"))
+    waiting = asyncio.create_task(flow.room(5, "a"))
     await asyncio.sleep(0)
-    assert await flow.room_async(1, "c")
+    assert await flow.room(1, "c")
     assert not waiting.done()
     waiting.cancel()
