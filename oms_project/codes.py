@@ -58,6 +58,13 @@ TABLE: Final = (
     Code("invalid_credentials", 401, "The user name or the password is wrong"),
     Code("invalid_token", 401, "The token is not valid"),
     Code("token_expired", 401, "The token has expired"),
+    Code("invalid_api_key", 401, "There is no such API key"),
+    Code("invalid_signature", 401, "The request is not what was signed with the API key"),
+    Code("timestamp_out_of_window", 401, "The signature's time is not now"),
+    Code("nonce_reused", 401, "The signature was used before"),
+    Code("api_key_expired", 401, "The API key has expired"),
+    Code("api_key_revoked", 401, "The API key was revoked"),
+    Code("ip_not_allowed", 403, "The API key may not be used from this address"),
     Code("permission_denied", 403, "This is not permitted"),
     Code("csrf_failed", 403, "The request is not from our own pages"),
     # What is asked for.

@@ -22,6 +22,9 @@ _FAST_S: Final = (
 ORDERS_ACCEPTED: Final = Counter("oms_orders_accepted_total", "Orders acknowledged (202, 201)")
 ORDERS_REPLAYED: Final = Counter("oms_orders_replayed_total", "Requests answered from their claim")
 REQUESTS_REFUSED: Final = Counter("oms_requests_refused_total", "Problems by code", ["code"])
+KEY_REQUESTS: Final = Counter(
+    "oms_api_key_requests_total", "Requests let in with an API key", ["how"]
+)
 ACK_SECONDS: Final = Histogram(
     "oms_ack_latency_seconds",
     "From request to durable acknowledgement",

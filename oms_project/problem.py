@@ -45,16 +45,21 @@ class _Body(msgspec.Struct, gc=False):
     retryable: bool
     outcome: str
     errors: tuple[Entry, ...]
+    server_time: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """An error as a value. outcome: what the request did, if not what its code says."""
+    """An error as a value. outcome: what the request did, if not what its code says.
+
+    server_time: our clock in milliseconds, where the client's is what is wrong.
+    """
 
     code: str
     detail: str = ""
     errors: tuple[Entry, ...] = ()
     headers: Mapping[str, str] = _NO_HEADERS
     outcome: Outcome | None = None
+    server_time: str = ""
 
     @property
     def status(self) -> int:
@@ -75,6 +80,7 @@ class Problem(msgspec.Struct, frozen=True):
                 known.retryable,
                 self.outcome or known.outcome,
                 self.errors[:ERRORS_MAX],
+                self.server_time or msgspec.UNSET,
             )
         )
 

@@ -245,6 +245,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OutcomeEnum": "oms_project.codes.Outcome",
         "MoveOutcomeEnum": "orders.domain.law.Outcome",
+        "ApiKeyStateEnum": [(one, one) for one in ("active", "expired", "revoked")],
         "SideEnum": [("buy", "buy"), ("sell", "sell")],
         "OrderStatusEnum": "oms_project.kernel.words.Status",
         "AccountStateEnum": "oms_project.kernel.words.AccountState",

@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
 from oms_project import delivery, health
-from oms_project.access import pages
+from oms_project.access import key_pages, pages
 
 admin.autodiscover()
 
@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("favicon.ico", delivery.favicon, name="favicon"),
     path("admin/", admin.site.urls),
     path("health", health.health, name="health"),
+    path("keys/", key_pages.keys_page, name="keys"),
     path("password/", pages.PasswordView.as_view(), name="password"),
     path("password/changed/", pages.ChangedView.as_view(), name="password-changed"),
     path("api/", include("oms_project.rest.urls")),

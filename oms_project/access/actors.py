@@ -9,9 +9,12 @@ ID_SHOWN: Final = 8
 _USER: Final = "user"
 
 
-def of_user(user_id: object, name: str) -> str:
-    """Return the actor of a user."""
-    return f"{_USER}:{user_id}:{name}"
+def of_user(user_id: object, name: str, key_id: str = "") -> str:
+    """Return the actor of a user, or of their program that came with an API key.
+
+    (No user name holds a blank.)
+    """
+    return f"{_USER}:{user_id}:{name}" + (f" with {key_id}" if key_id else "")
 
 
 def shown(actor: str) -> str:

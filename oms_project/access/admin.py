@@ -8,7 +8,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 
-from oms_project.access import principal
+from oms_project.access import changes
 from oms_project.access.models import Membership, TokenFamily, User
 
 OWN_RIGHTS: Final = ("desk_role", "is_active")
@@ -92,12 +92,12 @@ class UserAdmin(DjangoUserAdmin):
         users = users if request.user.is_superuser else users.filter(is_superuser=False)
         users.update(token_version=F("token_version") + 1)
         TokenFamily.objects.filter(user__in=users).update(revoked=True)
-        principal.forget_all()
+        changes.announce()
         self.message_user(request, f"{len(users)} users have to log in again, everywhere.")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        principal.forget_all()  # here at once; in other processes when their cache forgets
+        changes.announce()
         _log_change(request, form, formsets)
 
 

@@ -24,6 +24,19 @@ RIGHTS: Final = ("password", "is_active", "desk_role", "is_staff", "is_superuser
 """What changes who somebody is: whoever came in before has to prove it again."""
 
 
+class RightsVersion(models.Model):
+    """One row: a number that grows with every change of who may do what (changes.py)."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+
+    @classmethod
+    def grow(cls) -> None:
+        """Note one change more."""
+        cls.objects.get_or_create(pk=1)
+        cls.objects.filter(pk=1).update(number=models.F("number") + 1)
+
+
 class User(AbstractUser):
     """token_version: raising it ends every token, page session and socket there is.
 
@@ -48,13 +61,16 @@ class User(AbstractUser):
     def save(self, **kwargs: Any) -> None:
         """Write the user; a change of rights raises token_version with it."""
         rights = self._rights()
-        if self._loaded and rights != self._loaded:
+        changed = self._loaded and rights != self._loaded
+        if changed:
             self.token_version += 1
             names = kwargs.get("update_fields")
             if names is not None:
                 kwargs["update_fields"] = {*names, "token_version"}
         super().save(**kwargs)
         self._loaded = rights
+        if changed:
+            RightsVersion.grow()
 
     def refresh_from_db(self, using: str | None = None, fields: Any = None, **kwargs: Any) -> None:
         """Read again; what was set of the fields that are not read is a change still to be written."""
@@ -139,3 +155,57 @@ class TokenFamily(models.Model):
 
     def __str__(self) -> str:
         return f"login of {self.user} at {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class ApiKey(models.Model):
+    """What a program comes in with, in its owner's name; it may never do more than they may.
+
+    id: public, and checkable without a database (key_ring.py). accounts: ids, none for all of the owner's;
+    addresses: networks it may come from, none for any. owner_version: the owner's token_version it was
+    made under; whatever ends their log-ins ends the key.
+    """
+
+    HMAC, ED25519 = "hmac", "ed25519"
+
+    id = models.CharField(primary_key=True, max_length=40, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    label = models.CharField(max_length=64)
+    kind = models.CharField(max_length=8, choices=((HMAC, "HMAC-SHA256"), (ED25519, "Ed25519")))
+    scopes = models.JSONField(default=list)
+    accounts = models.JSONField(default=list, blank=True)
+    addresses = models.JSONField(default=list, blank=True)
+    bearer = models.BooleanField(default=False)
+    owner_version = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+    used_from = models.CharField(max_length=45, default="")
+
+    class Meta:
+        ordering = ("-created_at",)
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.id})"
+
+
+class ApiKeySecret(models.Model):
+    """One of at most two secrets of a key: the newest, and for a while the one before it.
+
+    HMAC: proof is the SHA-256 of a secret that is made anew from `id` and a key outside of the
+    database whenever it is needed (key_ring.py). Ed25519: proof is the public key. Nothing in this table
+    signs anything.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="secrets")
+    proof = models.CharField(max_length=64)
+    made_at = models.DateTimeField()
+    good_until = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("made_at",)
+
+    def __str__(self) -> str:
+        return f"secret of {self.key_id} of {self.made_at:%Y-%m-%d %H:%M}"

@@ -10,7 +10,7 @@ from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from oms_project.access import principal, throttle
+from oms_project.access import changes, throttle
 
 _logger = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ class PasswordView(PasswordChangeView):
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         answer = super().form_valid(form)
-        principal.forget_all()  # here at once; in other processes when their cache forgets
+        changes.announce()
         user = self.request.user
         _logger.info("password_changed", user_id=str(user.pk), username=user.get_username())
         return answer

@@ -20,9 +20,9 @@ from django.contrib.auth import SESSION_KEY, get_user
 from django.http import HttpRequest, parse_cookie
 from django.middleware.csrf import CsrfViewMiddleware
 
-from oms_project.access import actors, tokens
+from oms_project.access import actors, changes, tokens
 from oms_project.access.errors import AccessError
-from oms_project.access.models import Desk, Membership, TokenFamily, User
+from oms_project.access.models import ApiKey, Desk, Membership, TokenFamily, User
 from oms_project.access.sessions import SessionStore
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
 from oms_project.kernel.words import Role
@@ -49,8 +49,9 @@ class Action(StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody let in. roles: account id -> what this user may do with it; via: token | session.
+    """Somebody let in. roles: account id -> what this user may do with it; via: token | session | key.
 
+    scopes: what an API key was made for, None for people; key_id: which one it is.
     Stands in for Django's user in REST views (`request.user`).
     """
 
@@ -59,6 +60,8 @@ class Principal:
     desk_role: str
     roles: Mapping[str, Role]
     via: str
+    scopes: frozenset[str] | None = None
+    key_id: str = ""
 
     is_authenticated = True
     is_anonymous = False
@@ -71,7 +74,7 @@ class Principal:
     @property
     def actor(self) -> str:
         """Who this is in the log."""
-        return actors.of_user(self.user_id, self.username)
+        return actors.of_user(self.user_id, self.username, self.key_id)
 
     def on(self, account_id: str, action: Action) -> Problem | None:
         """Return why this user may not do *action* with an account; None: they may.
@@ -81,11 +84,27 @@ class Principal:
         """
         if account_id not in self.roles:
             refused = NOT_FOUND
-        elif action is Action.READ or self.can_trade(account_id):
+        elif not self.has_scope(action):
+            refused = _out_of_scope(action)
+        elif action is Action.READ or self._trades(account_id):
             return None
         else:
             refused = Problem("permission_denied", f"Your role on this account does not {action}.")
         self._log_refusal(refused, action=action, account_id=account_id[:ACCOUNT_ID_CHARS_MAX])
+        return refused
+
+    def has_scope(self, action: Action) -> bool:
+        """Tell whether an API key was made for *action*; who may trade may cancel. People always."""
+        if self.scopes is None or action in self.scopes:
+            return True
+        return action is Action.CANCEL and Action.TRADE in self.scopes
+
+    def may_read(self) -> Problem | None:
+        """Return why nothing at all may be read; None: something may."""
+        if self.has_scope(Action.READ):
+            return None
+        refused = _out_of_scope(Action.READ)
+        self._log_refusal(refused, action=Action.READ)
         return refused
 
     def works_as(self, *desks: Desk) -> Problem | None:
@@ -100,16 +119,23 @@ class Principal:
     def _log_refusal(self, refused: Problem, **about: str) -> None:
         _logger.warning(
             "access_refused", code=refused.code, user_id=self.user_id, username=self.username,
-            desk_role=str(self.desk_role), via=self.via, **about,
+            desk_role=str(self.desk_role), via=self.via, key_id=self.key_id, **about,
         )  # fmt: skip
 
     def can_read(self, account_id: str) -> bool:
         """Every member of the account may look."""
-        return account_id in self.roles
+        return account_id in self.roles and self.has_scope(Action.READ)
 
     def can_trade(self, account_id: str) -> bool:
+        return self._trades(account_id) and self.has_scope(Action.TRADE)
+
+    def _trades(self, account_id: str) -> bool:
         """A member with the role trader who works as a trader: no other desk role ever trades."""
         return self.roles.get(account_id) is Role.TRADER and self.desk_role == Desk.TRADER
+
+
+def _out_of_scope(action: Action) -> Problem:
+    return Problem("permission_denied", f"The API key was not made to {action}.")
 
 
 # ------------------------------------------------------------------ cache
@@ -145,6 +171,7 @@ class Cache:
 
 
 CACHE: Final = Cache(_monotonic_ns, CACHE_ENTRIES_MAX)
+changes.forgets(CACHE.clear)
 
 
 # A session's key is no token and a token no session: each is looked up as what it was sent as.
@@ -160,7 +187,7 @@ def cached_session(key: str) -> Principal | None:
 
 def forget_all() -> None:
     """Ask the database again from now on (after a logout or a change of rights in this process)."""
-    CACHE.clear()
+    changes.forget()
 
 
 # ------------------------------------------------------------------ tokens
@@ -248,9 +275,29 @@ def cookies_of(header: str) -> dict[str, str]:
 
 
 def _principal(user: User, via: str) -> Principal:
+    return Principal(str(user.pk), user.username, user.desk_role, _roles(user), via)
+
+
+def _roles(user: User) -> Mapping[str, Role]:
     rows = Membership.objects.filter(user=user).values_list("account_id", "role")
-    roles = MappingProxyType({account: Role(role) for account, role in rows})
-    return Principal(str(user.pk), user.username, user.desk_role, roles, via)
+    return MappingProxyType({account: Role(role) for account, role in rows})
+
+
+def of_user(user: User) -> Principal:
+    """Return what *user* may do, however they come in."""
+    return _principal(user, "user")
+
+
+def of_key(key: ApiKey) -> Principal:
+    """Return what a program with *key* may do: never more than its owner may now."""
+    user = key.user
+    roles = _roles(user)
+    if key.accounts:
+        mine = {account: role for account, role in roles.items() if account in key.accounts}
+        roles = MappingProxyType(mine)
+    return Principal(
+        str(user.pk), user.username, user.desk_role, roles, "key", frozenset(key.scopes), key.pk
+    )
 
 
 # ------------------------------------------------------------------ CSRF

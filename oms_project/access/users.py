@@ -19,6 +19,16 @@ def with_password(usernames: Sequence[str], password: str) -> list[str]:
     return [user.username for user in found if check_password(password, user.password)]
 
 
+def by_id(user_id: str) -> User:
+    """Return a user who is logged in."""
+    return User.objects.get(pk=user_id)
+
+
+def by_name(username: str) -> User | None:
+    """Return the user of this name."""
+    return User.objects.filter(username=username).first()
+
+
 def ensure(
     username: str,
     password: str,

@@ -11,7 +11,7 @@ to take the other holds up nobody.
 import asyncio
 from typing import Final
 
-from oms_project.access import principal
+from oms_project.access import key_ring, principal, signing
 from oms_project.access.errors import AccessError
 from oms_project.adapters.clock import NS_PER_MS, SystemClock
 from oms_project.problem import Problem
@@ -102,9 +102,17 @@ async def _whole(receive: Receive) -> list[Message]:
 
 
 def caller_of(scope: Scope) -> str:
-    """Return whose turn it is: a user's, if we know without asking anybody, else an address'."""
+    """Return whose turn it is: a user's, if we know without asking anybody, else an address'.
+
+    A signature is not looked at here, so an address may name a key and still waits only for itself.
+    """
     headers = headers_of(scope["headers"])
     found = None
+    client = scope.get("client")
+    address = client[0] if client else ""
+    key_id = headers.get(signing.KEY, b"").decode("latin-1")
+    if key_id and key_ring.cached(key_id) is not None:
+        return f"key {key_id} from {address}"
     try:
         authorization = headers.get(b"authorization")
         if authorization is not None:
@@ -117,5 +125,4 @@ def caller_of(scope: Scope) -> str:
         pass  # no credential: it is refused behind this, as whoever it comes from
     if found is not None:
         return f"user {found.user_id}"
-    client = scope.get("client")
-    return f"address {client[0] if client else ''}"
+    return f"address {address}"

@@ -98,7 +98,7 @@ def from_access(exc: AccessError) -> Problem:
     headers = dict(_CHALLENGE) if CODES[exc.code].status == 401 else {}
     if exc.retry_after_s:
         headers["Retry-After"] = str(exc.retry_after_s)
-    return Problem(exc.code, headers=headers)
+    return Problem(exc.code, headers=headers, server_time=exc.server_time)
 
 
 def _transport_code(exc: TransportError) -> str:

@@ -31,6 +31,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     retryable = serializers.BooleanField()
     outcome = serializers.ChoiceField(choices=[outcome.value for outcome in Outcome])
     errors = EntrySerializer(many=True)
+    server_time = serializers.CharField(
+        required=False, help_text="Our clock in ms since 1970, with `timestamp_out_of_window`."
+    )
 
     class Meta:
         ref_name = "Problem"

@@ -1,14 +1,15 @@
 """The outermost ASGI door for websockets: origin, who it is, how many, and whether still welcome.
 
-A socket opens with a session cookie *and* our own Origin, or with a token as the sub-protocol
-`bearer.<jwt>` (or an Authorization header, for programs); a token ignores cookies and needs no
-Origin. Never in the query string: those are logged. Consumers find `scope["seat"]`.
+A socket opens with a session cookie *and* our own Origin, or with what a program has (callers.py): a
+token as the sub-protocol `bearer.<token>`, a signature as `signed.<key>.<timestamp>.<nonce>.<hex>`, or
+either as header fields; then cookies count for nothing and no Origin is needed. Never in the query
+string: those are logged. Consumers find `scope["seat"]`.
 """
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -18,10 +19,13 @@ from django.db import DatabaseError
 from django.urls import re_path
 
 from oms_project import metrics
+from oms_project.access import callers, changes, signing
 from oms_project.access import principal as access
+from oms_project.access.callers import Call
 from oms_project.access.errors import AccessError
 from oms_project.access.principal import Principal
-from oms_project.adapters.clock import NS_PER_MS, SystemClock
+from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
+from oms_project.codes import CODES
 from oms_project.kernel.errors import TransportError
 from oms_project.rest.door import App, Message, Receive, Scope, Send, served, with_plain_cookies
 from oms_project.rest.strict_json import headers_of
@@ -44,15 +48,18 @@ SWEEP_AT_ONCE: Final = 4
 PROTOCOL: Final = "oms.v1"
 BEARER: Final = "bearer."
 
+T = TypeVar("T")
+_monotonic_ns = SystemClock.monotonic_ns
 _logger = structlog.get_logger(__name__)
 
 
 class RefusedError(Exception):
-    """The socket is closed at once with this code."""
+    """The socket is closed at once with this code; reason: a code of the catalogue, if there is one."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(code)
         self.code = code
+        self.reason = reason
 
 
 class Seat:
@@ -126,10 +133,28 @@ class Seats:
                 seat.principal = found
 
     async def watch(self) -> None:
-        """Sweep for ever."""
+        """Sweep for ever; at once when somebody's rights changed, in whatever process."""
+        known = None
+        swept_ns = 0
         while True:
-            await asyncio.sleep(SWEEP_S)
-            await self.sweep()
+            await asyncio.sleep(changes.LOOK_S)
+            number = await self._changes()
+            changed = number is not None and number != known
+            if changed:
+                known = number
+                changes.forget()
+            if changed or _monotonic_ns() - swept_ns >= SWEEP_S * NS_PER_S:
+                swept_ns = _monotonic_ns()
+                await self.sweep()
+
+    async def _changes(self) -> int | None:
+        """Return how many changes of rights there were; None: the database is away."""
+        try:
+            found: int = await database_sync_to_async(changes.number, thread_sensitive=False)()
+        except (TransportError, DatabaseError) as error:
+            _logger.warning("changes_not_read", error=repr(error))
+            return None
+        return found
 
 
 SEATS: Final = Seats()
@@ -144,7 +169,7 @@ def guarded(app: App, seats: Seats = SEATS) -> App:
             seat = await _seat(scope)
             seats.take(seat)
         except RefusedError as error:
-            await _refuse(scope, receive, send, error.code)
+            await _refuse(scope, receive, send, error)
             return
         gauge = metrics.SOCKETS.labels(_label(path))
         gauge.inc()
@@ -166,37 +191,54 @@ async def _seat(scope: Scope) -> Seat:
     if not served(headers.get(b"host", b"")):
         raise RefusedError(FORBIDDEN)
     try:
-        token = _token(scope, headers)
-        if token:
-            found = access.cached_bearer(token)
-            return await _looked_up(lambda: access.from_bearer(token), found, f"token {token}")
+        program = _program(scope, headers)
+        if program is not None:
+            return await _in_thread(program)
         cookies = access.cookies_of(headers.get(b"cookie", b"").decode("latin-1"))
         key = access.session_key_of(cookies)
         if not key:
             raise RefusedError(UNAUTHENTICATED)
         if not _our_origin(scope, headers):
             raise RefusedError(FORBIDDEN)
-        found = access.cached_session(key)
-        return await _looked_up(lambda: access.from_session(cookies), found, f"session {key}")
+        found = access.cached_session(key) or await _in_thread(lambda: access.from_session(cookies))
+        return Seat(found, lambda: access.from_session(cookies), f"session {key}")
     except AccessError as error:
-        raise RefusedError(UNAUTHENTICATED) from error
+        code = FORBIDDEN if CODES[error.code].status == 403 else UNAUTHENTICATED
+        reason = f"{error.code} {error.server_time}".strip()
+        raise RefusedError(code, reason) from error
 
 
-async def _in_thread(look_up: Callable[[], Principal]) -> Principal:
-    found: Principal = await database_sync_to_async(look_up, thread_sensitive=False)()
-    return found
-
-
-async def _looked_up(look_up: Callable[[], Principal], found: Principal | None, key: str) -> Seat:
-    return Seat(found or await _in_thread(look_up), look_up, key)
-
-
-def _token(scope: Scope, headers: dict[bytes, bytes]) -> str:
+def _program(scope: Scope, headers: dict[bytes, bytes]) -> Callable[[], Seat] | None:
+    """Return how to seat a program, which may ask the database; None: it is a page."""
+    query = scope["query_string"]
+    target = scope.get("raw_path") or scope["path"].encode()
+    client = scope.get("client")
+    call = Call(
+        "GET", target + b"?" + query if query else target, headers, client[0] if client else ""
+    )
     for protocol in scope.get("subprotocols", ()):
         if protocol.startswith(BEARER):
-            return str(protocol[len(BEARER) :])
-    authorization = headers.get(b"authorization")
-    return access.bearer_of(authorization.decode("latin-1")) if authorization else ""
+            sent = {b"authorization": b"Bearer " + protocol[len(BEARER) :].encode("latin-1")}
+            return lambda: _seated(callers.asked(call._replace(headers=sent)), call, sent)
+        if protocol.startswith(signing.IN_PROTOCOL):
+            return lambda: _seated(callers.by_protocol(protocol, call), call, {})
+    if not callers.has_credentials(headers):
+        return None
+    return lambda: _seated(callers.asked(call), call, headers)
+
+
+def _seated(found: Principal, call: Call, headers: Mapping[bytes, bytes]) -> Seat:
+    """Return a program's seat; later it is looked up by its key, or by the token it sent."""
+    if found.key_id:
+        key_id, address = found.key_id, call.address
+        return Seat(found, lambda: callers.again(key_id, address), f"key {key_id} {address}")
+    token = callers.bearer_of(call._replace(headers=headers))
+    return Seat(found, lambda: access.from_bearer(token), f"token {token}")
+
+
+async def _in_thread(ask: Callable[[], T]) -> T:
+    found: T = await database_sync_to_async(ask, thread_sensitive=False)()
+    return found
 
 
 def _our_origin(scope: Scope, headers: dict[bytes, bytes]) -> bool:
@@ -224,14 +266,14 @@ def _label(path: str) -> str:
     return path if path in ("/ws/orders", "/ws/market") else "other"
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, code: int) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: RefusedError) -> None:
     """Accept, only to say why: a browser shows no code of a handshake that was refused."""
     message = await receive()
     if message["type"] != "websocket.connect":
         return
-    metrics.SOCKETS_CLOSED.labels(_label(scope["path"]), str(code)).inc()
+    metrics.SOCKETS_CLOSED.labels(_label(scope["path"]), str(error.code)).inc()
     await send({"type": "websocket.accept", "subprotocol": _chosen(scope)})
-    await send({"type": "websocket.close", "code": code})
+    await send({"type": "websocket.close", "code": error.code, "reason": error.reason})
 
 
 # ------------------------------------------------------------------ still welcome

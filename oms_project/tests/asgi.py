@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from oms_project.rest.door import App, Message
 
@@ -27,7 +28,7 @@ async def ask(
     """Send one request; *stall*: say there is more of the body, and never send it."""
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-        "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": query,
+        "scheme": "http", "path": unquote(path), "raw_path": path.encode(), "query_string": query,
         "root_path": "", "headers": list(headers), "client": client,
         "server": ("127.0.0.1", 80), "state": {},
     }  # fmt: skip

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "store"], transaction=T
 
 PUBLIC: Final = "public"
 MEMBER: Final = "member"  # of the account, or of the order's
+OWNER: Final = "who made the key"
 ANYBODY: Final = "anybody logged in"
 WATCHERS: Final = ("risk_officer", "operator")  # by desk role, whatever their memberships
 ELSEWHERE: Final = "tested with its pages"
@@ -35,6 +36,9 @@ RULES: Final = {
     "auth-login": PUBLIC,
     "auth-refresh": PUBLIC,
     "auth-logout": PUBLIC,
+    "keys-api": ANYBODY,
+    "key-rotate-api": OWNER,
+    "key-revoke-api": OWNER,
     "meta-errors": PUBLIC,
     "meta-time": PUBLIC,
     "meta-order-states": PUBLIC,
@@ -67,7 +71,14 @@ ENTRY: Final = {
     "order-cancel": "/api/orders/<str:order_id>/cancel",
 }
 """Order entry, which has no view: flow.py."""
-WRITES: Final = {"auth-login", "auth-refresh", "auth-logout", *ENTRY}
+WRITES: Final = {
+    "key-rotate-api",
+    "key-revoke-api",
+    "auth-login",
+    "auth-refresh",
+    "auth-logout",
+    *ENTRY,
+}
 
 
 def routes(patterns: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -113,14 +124,16 @@ class Desks:
         self.outsider = self.callers["superuser without membership"] = self.world.token(outsider)
 
     def ask(self, name: str, path: str, whose: str, token: str) -> Answer:
-        for key, value in {**self.ids[whose], "symbol": "BTC-USD"}.items():
+        for key, value in {**self.ids[whose], "symbol": "BTC-USD", "key_id": "oms_x"}.items():
             path = path.replace(f"<str:{key}>", value)
         assert "<" not in path, f"{path}: say what to put in"
         headers = {"host": "localhost", "x-request-id": "matrix-request"}
         if token:
             headers["authorization"] = f"Bearer {token}"
         if name in WRITES:
-            headers |= {"idempotency-key": new_id(), "content-type": "application/json"}
+            headers |= {"idempotency-key": new_id(), "content-type": "application/json"} | {
+                "content-length": "2"
+            }
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         method, pieces = ("POST", (b"{}",)) if name in WRITES else ("GET", (b"",))
         return self.loop.run(
@@ -155,6 +168,8 @@ def test_the_matrix() -> None:
                     assert (answer.status, json.loads(answer.body)["code"]) == (404, "not_found"), (
                         where
                     )
+                elif rule == OWNER:
+                    assert answer.status == 404, where
                 elif rule == WATCHERS:
                     expected = 200 if caller.startswith(WATCHERS) else 403
                     assert answer.status == expected, where

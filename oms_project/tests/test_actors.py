@@ -20,6 +20,7 @@ def test_a_user_is_named_by_the_id_that_stays() -> None:
     [
         ("user:7:alice", "alice (user 7)"),
         ("user:62671070-f9ef-4d3e-aacb-ee36b9ba0494:a:b", "a:b (user 62671070)"),
+        ("user:7:alice with oms_key", "alice with oms_key (user 7)"),
         ("oms-engine", "oms-engine"),
         ("venue:SIM", "venue:SIM"),
         ("user:x", "user:x"),

@@ -11,7 +11,7 @@ from oms_project.codes import BY_STATUS, CODES
 
 APPS = ("oms_project", "orders", "risk", "marketdata")
 PRODUCERS = re.compile(
-    r"""(?:Problem|ProblemError|AccessError|Refused)\(\s*"(\w+)"   # made there
+    r"""(?:Problem|ProblemError|AccessError|Refused|_refused)\(\s*"(\w+)"   # made there
       | (?:Error|Failed|NotFound|Denied|BadRequest|TooBig|NotAcceptable|UnsupportedMediaType)\w*,\s*"(\w+)"
       | "\w+":\s*"(\w+_unavailable)"                               # of a dependency
       | \bcode=?\s*=\s*"(\w+)"

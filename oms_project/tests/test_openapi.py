@@ -15,6 +15,7 @@ from oms_project.rest import openapi
 from oms_project.tests.test_access_matrix import api_routes
 from orders.rest import tidy
 
+SIGNED: Final = ("key", "timestamp", "nonce", "signature")
 UNDOCUMENTED: Final = {"health", "schema", "docs"}
 
 
@@ -62,17 +63,21 @@ def test_every_route_is_in_it(document: Any) -> None:
 
 def test_every_operation_says_who_and_what_goes_wrong(document: Any) -> None:
     """Security, an id, a tag, a description, and problems that are problems."""
-    assert set(document["components"]["securitySchemes"]) == {"bearer", "session"}
+    assert set(document["components"]["securitySchemes"]) == {
+        "bearer", "session", *SIGNED,
+    }  # fmt: skip
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(ids) == len(set(ids))
     for path, method, operation in operations(document):
         where = f"{method} {path}"
         assert operation["tags"], where
         assert operation["description"], where
-        public = path.startswith(
+        keys = path.startswith("/api/auth/keys")
+        public = not keys and path.startswith(
             ("/api/auth/", "/api/meta/", "/api/instruments", "/api/marketdata/")
         )
         either = [{"bearer": []}, {"session": []}]
+        either += [] if keys else [{name: [] for name in SIGNED}]
         assert operation["security"] == ([{}] if public else either), where
         for status, answer in operation["responses"].items():
             if int(status) >= 400:

@@ -161,7 +161,7 @@ def plan_cancel(
     if row is None:
         return NOT_FOUND
     account_id = row.account_id
-    refused = principal.on(account_id, Action.TRADE)
+    refused = principal.on(account_id, Action.CANCEL)
     if refused is not None:
         return refused
     submission = gateway.cancel(
@@ -205,7 +205,7 @@ def plan_cancel_all(
         wanted = msgspec.convert(value, CancelBody, strict=True)
     except msgspec.ValidationError:
         return bodies.explain(body, CancelBody)
-    refused = principal.on(wanted.account_id, Action.TRADE)
+    refused = principal.on(wanted.account_id, Action.CANCEL)
     if refused is not None:
         return refused
     if wanted.symbol and market.known_units(wanted.symbol) is None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from oms_project.kernel import ids
+from oms_project.rest import auth
 from orders.entry import bodies, plans
 
 Value = dict[str, Any]
@@ -125,7 +126,7 @@ def _operation(
         answers[str(status)] = {}  # tidy.py says what
     operation: Value = {
         "operationId": name, "tags": ["orders"], "description": text,
-        "parameters": [copy.deepcopy(_KEY)], "security": [{"bearer": []}, {"session": []}],
+        "parameters": [copy.deepcopy(_KEY)], "security": [{"bearer": []}, {"session": []}, {name: [] for name in auth.FIELDS}],
         "responses": answers,
     }  # fmt: skip
     if wait:

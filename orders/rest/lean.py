@@ -10,8 +10,9 @@ import structlog
 from asgiref.sync import sync_to_async
 
 from oms_project import metrics
+from oms_project.access import callers, sessions, signing
 from oms_project.access import principal as access
-from oms_project.access import sessions
+from oms_project.access.callers import Call
 from oms_project.access.errors import AccessError
 from oms_project.access.principal import Principal
 from oms_project.adapters.clock import NS_PER_S, SystemClock
@@ -74,25 +75,42 @@ async def _serve(route: Route, scope: Scope, receive: Receive, send: Send) -> No
 async def _answer(
     route: Route, scope: Scope, headers: dict[bytes, bytes], receive: Receive
 ) -> Answer | Problem:
-    principal = await _who(scope, headers)
+    body: bytes | None = None
+    if callers.has_credentials(headers):
+        if signing.is_signed(headers):
+            body = await _body(receive)  # is signed, too
+        principal = await _program(scope, headers, body or b"")
+    else:
+        principal = await _who(scope, headers)
     if isinstance(principal, Problem):
         return principal
     if scope["method"] != "POST":
         allowed = ", ".join((*READS, "POST")) if scope["path"] == flow.PREFIX else "POST"
         return Problem("method_not_allowed", headers={"Allow": allowed})
-    return await flow.run(route, principal, headers, await _body(receive))
+    if body is None:
+        body = await _body(receive)
+    return await flow.run(route, principal, headers, body)
+
+
+async def _program(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Principal | Problem:
+    """Return which program asks: by its token, its API key or its signature."""
+    query = scope["query_string"]
+    target = scope.get("raw_path") or scope["path"].encode()
+    client = scope.get("client")
+    call = Call(
+        scope["method"], target + b"?" + query if query else target, headers,
+        client[0] if client else "", body,
+    )  # fmt: skip
+    try:
+        found = callers.at_hand(call)
+        return found or await sync_to_async(callers.asked, thread_sensitive=False)(call)
+    except AccessError as error:
+        return from_access(error)
 
 
 async def _who(scope: Scope, headers: dict[bytes, bytes]) -> Principal | Problem:
-    """Return who asks: a bearer token, else a page's session with its CSRF token."""
+    """Return whose page asks: its session with its CSRF token."""
     try:
-        authorization = headers.get(b"authorization")
-        if authorization is not None:
-            token = access.bearer_of(authorization.decode("latin-1"))
-            found = access.cached_bearer(token)
-            if found is None:
-                found = await sync_to_async(access.from_bearer, thread_sensitive=False)(token)
-            return found
         cookies = access.cookies_of(headers.get(b"cookie", b"").decode("latin-1"))
         session = sync_to_async(access.from_session, thread_sensitive=False)
         key = access.session_key_of(cookies)

@@ -84,7 +84,7 @@ def tidy(result: Value, **_: Any) -> Value:
         for parameter in operation.get("parameters", ()):
             _form(operation["operationId"], parameter)
         _answers(operation)
-    for name in ("LoginBody", "RefreshBody"):
+    for name in ("LoginBody", "RefreshBody", "NewKeyBody", "RotateBody"):
         schema = result["components"]["schemas"].get(name)
         if schema is not None:
             schema["additionalProperties"] = False
