@@ -117,6 +117,10 @@ ENTRY_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "max_notional": "The order is worth too much",
         "unknown_symbol": "There is no such instrument",
         "instrument_not_tradable": "The instrument is not trading",
+        "expires_at_required": "A gtd order needs its end",
+        "expires_at_forbidden": "Only a gtd order has an end of its own",
+        "not_a_time": "The value is not an ISO-8601 UTC time with Z",
+        "in_the_past": "The time is over already",
         "unsupported_time_in_force": "The order type does not allow this time in force",
         "duplicate_client_order_id": "The client_order_id stands twice in the batch",
     }

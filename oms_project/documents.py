@@ -13,7 +13,7 @@ from marketdata.domain import demo
 from marketdata.domain.mark import Mark, SetMarks
 from oms_project import env
 from oms_project.kernel.ports import Report, ReportKind
-from oms_project.kernel.terms import Terms
+from oms_project.kernel.terms import Extras, Terms
 from oms_project.kernel.words import (
     OPEN,
     AccountState,
@@ -34,6 +34,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LOTS: Final = 10
 PART_LOTS: Final = 3
 TICKS: Final = 2_000_000
+BEGUN_NS: Final = 1
+OVER_NS: Final = 2
+"""When the order of the diagram is taken, and when its time is over."""
 FIX: Final = "https://www.fixtrading.org/standards/fix-4-4/"
 _ACCOUNT: Final = "account"
 _ORDER: Final = "order"
@@ -82,7 +85,7 @@ def edges() -> list[Edge]:
 
 
 def _steps() -> Iterator[tuple[Kind, int]]:
-    for kind in (*_KINDS, Kind.CANCEL_ASKED):
+    for kind in (*_KINDS, Kind.CANCEL_ASKED, Kind.EXPIRY_DUE):
         yield kind, PART_LOTS if kind is Kind.TRADE else 0
     yield Kind.TRADE, LOTS
 
@@ -94,8 +97,11 @@ def _walked(path: Steps) -> Order:
     new = c.NewOrder(
         _ORDER,
         _ORDER,
-        Terms(instrument.symbol, Side.BUY, OrderType.LIMIT, TimeInForce.GTC, LOTS, TICKS),
-    )
+        Terms(
+            instrument.symbol, Side.BUY, OrderType.LIMIT, TimeInForce.GTD, LOTS, TICKS,
+            extras=Extras(expires_ns=OVER_NS),
+        ),
+    )  # fmt: skip
     begin: tuple[c.Command, ...] = (
         c.SetInstrument(instrument),
         c.SetAccount(_ACCOUNT, "", AccountState.ACTIVE, Limits()),
@@ -109,12 +115,13 @@ def _walked(path: Steps) -> Order:
         order = _order(book)
         if kind is Kind.TRADE and lots == LOTS:
             lots = max(1, LOTS - order.cum_lots)
-        _do(book, f"step-{execution}", _command(kind, lots, execution))
+        at_ns = OVER_NS if kind is Kind.EXPIRY_DUE else BEGUN_NS
+        _do(book, f"step-{execution}", _command(kind, lots, execution), at_ns)
     return _order(book)
 
 
-def _do(book: Book, id: str, command: c.Command) -> None:
-    turn = step(book, id, 1, command)
+def _do(book: Book, id: str, command: c.Command, at_ns: int = BEGUN_NS) -> None:
+    turn = step(book, id, at_ns, command)
     apply.emit(book, turn.account, 0, len(turn.events))
 
 
@@ -124,6 +131,8 @@ def _order(book: Book) -> Order:
 
 
 def _command(kind: Kind, lots: int, execution: int) -> c.Command:
+    if kind is Kind.EXPIRY_DUE:
+        return c.WakeOrders(_ACCOUNT)
     if kind is Kind.CANCEL_ASKED:
         return c.CancelOrders(_ACCOUNT, (_ORDER,))
     ticks = TICKS if lots else 0

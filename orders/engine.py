@@ -34,12 +34,13 @@ from oms_project.kernel.ports import (
 )
 from oms_project.kernel.words import Topic
 from orders import alerts
-from orders.adapters import heads, own_commands
+from orders.adapters import departure, heads, own_commands
 from orders.deciding import Decided, History, decide
 from orders.domain import commands, events
 from orders.domain.book import Book, State, state_hash
 from orders.domain.decide import route_of
 from orders.domain.order import Asked
+from orders.domain.turn import Turn
 
 GROUP: Final = "oms-engine"
 RECORDS_MAX: Final = 256
@@ -60,11 +61,12 @@ Prices = Callable[[], Sequence[SymbolPrices]]
 class Owned:
     """A partition while it is ours.
 
-    told: events since the last snapshot; asked: ids of what was due and is not decided yet.
+    told: events since the last snapshot; asked: ids of what was due and is not decided yet; late:
+    what came too late for the venue, and is not in the log yet.
     """
 
     __slots__ = (
-        "asked", "book", "epoch", "history", "reported", "snapshot_at_ns", "snapshot_offset",
+        "asked", "book", "epoch", "history", "late", "reported", "snapshot_at_ns", "snapshot_offset",
         "told", "unburied", "venue",
     )  # fmt: skip
 
@@ -85,8 +87,17 @@ class Owned:
         self.snapshot_at_ns = monotonic_ns
         self.snapshot_offset = book.state.offset
         self.asked: frozenset[str] = frozenset()
+        self.late: list[departure.Late] = []
         # Poison in front of the book that is not in the dead letters: no snapshot may stand behind it
         self.unburied = False
+
+    def in_time(
+        self, routes: Sequence[Route | CancelRoute], now_ns: int
+    ) -> Sequence[Route | CancelRoute]:
+        """Return what may still leave at *now_ns*, wall time; the rest is reported."""
+        leaving, late = departure.in_time(routes, now_ns)
+        self.late += late
+        return leaving
 
 
 class Engine:
@@ -251,11 +262,14 @@ class Engine:
         for prices in self._books.values():
             owned.venue.on_book(prices, now_ns)
         orders = [order for _, order in owned.book.open_orders()]
-        owned.venue.resume([route_of(order) for order in orders], now_ns)
+        routes = owned.in_time([route_of(order) for order in orders], self._clock.now_ns())
+        owned.venue.resume(routes, now_ns)
         cancels = [
-            CancelRoute(order.order_id, order.account_id, order.terms.symbol)
+            CancelRoute(
+                order.order_id, order.account_id, order.terms.symbol, order.asked is Asked.EXPIRE
+            )
             for order in orders
-            if order.asked is Asked.CANCEL
+            if order.asked is not Asked.NOTHING
         ]
         owned.venue.route(cancels, now_ns)
 
@@ -267,7 +281,7 @@ class Engine:
         self._unburied.clear()
         self._whole = False
         batches: list[Record] = []
-        routes: list[tuple[Owned, list[Route | CancelRoute]]] = []
+        routes: list[tuple[Owned, Turn]] = []
         partitions = self._log.partitions
         for record in records:
             owned = self.owned[record.partition]
@@ -279,13 +293,16 @@ class Engine:
             if turn.events:
                 batches.append(self._batch(owned, record, decided))
             if turn.routes:
-                routes.append((owned, turn.routes))
+                routes.append((owned, turn))
         crash("engine.before_events")
         self._append_events(batches)
         crash("engine.after_events")
         now_ns = self._clock.monotonic_ns()
-        for owned, orders in routes:
-            owned.venue.route(orders, now_ns)
+        for owned, turn in routes:
+            leaving: Sequence[Route | CancelRoute] = turn.routes
+            if turn.deadlines:
+                leaving = owned.in_time(leaving, self._clock.now_ns())
+            owned.venue.route(leaving, now_ns)
         crash("engine.after_route")
         self._whole = True
         mine = {record.partition for record in records}
@@ -331,7 +348,7 @@ class Engine:
     def _append_reports(self, owned: Owned, monotonic_ns: int) -> None:
         records = [
             *own_commands.reported(
-                owned.venue, owned.book.state.partition, owned.epoch, owned.reported,
+                owned.venue, owned.late, owned.book.state.partition, owned.epoch, owned.reported,
                 self._clock.now_ns(), monotonic_ns,
             )
         ]  # fmt: skip
@@ -339,6 +356,7 @@ class Engine:
         if records:
             crash("engine.before_reports")
             self._log.append(Topic.COMMANDS, records)
+            owned.late.clear()
             crash("engine.after_reports")
 
     def _append_due(self, owned: Owned) -> None:

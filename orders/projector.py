@@ -209,6 +209,7 @@ _FOLDS: Final[dict[type, Callable]] = {
     e.OrderRejected: _rejected,
     e.OrderFilled: _filled,
     e.OrderCancelRequested: _moved,
+    e.OrderExpiryRequested: _moved,
     e.OrderQuarantined: _quarantined,
     e.OrderCanceled: _ended,
     e.OrderExpired: _ended,

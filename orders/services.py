@@ -22,7 +22,7 @@ from oms_project.kernel.ports import (
     StoredRecord,
     Submission,
 )
-from oms_project.kernel.terms import Terms
+from oms_project.kernel.terms import NO_EXTRAS, Terms
 from oms_project.kernel.words import Status, Topic
 from orders.adapters.claimed_records import record_of
 from orders.adapters.in_flight import InFlight
@@ -170,14 +170,18 @@ class Gateway:
         except GapError:  # trimmed: what it did is stored, or it was set aside
             return None
 
-    def differences(self, submission: Submission, stored: ClaimState) -> list[str]:
+    def now_ns(self) -> int:
+        """Return what a door goes by when it is asked whether a time is past."""
+        return self._clock.now_ns()
+
+    def differences(self, submission: Submission, stored: ClaimState) -> list[str] | None:
         """Return JSON pointers to what differs from the request that used the key first.
 
-        [] if that one cannot be read any more.
+        None if that one cannot be read any more.
         """
         record = self._record_of(stored)
         if record is None:
-            return []
+            return None
         first, again = (_command_in(value) for value in (record.value, submission.record.value))
         if isinstance(first, commands.PlaceOrders) and isinstance(again, commands.PlaceOrders):
             alone = submission.claim.endpoint == "orders"
@@ -194,8 +198,11 @@ class Gateway:
         return self.intake.forget(before_ms, FORGET_AT_ONCE)
 
 
-_NAMES: Final = {"lots": "quantity", "ticks": "price", "flags": "reduce_only"}
-"""What the API calls those fields of Terms that have another name there."""
+_NAMES: Final = {
+    "lots": "quantity", "ticks": "price", "flags": "reduce_only", "expires_ns": "expires_at",
+    "deadline_ns": "deadline",
+}  # fmt: skip
+"""What the API calls those fields of Terms and Extras that have another name there."""
 
 
 def _command_in(value: bytes) -> commands.Command:
@@ -215,11 +222,20 @@ def _differing_orders(
         if _named(one) != _named(other):
             found.append(f"{at}/client_order_id")
         found += [
-            f"{at}/{_NAMES.get(field, field)}"
-            for field in Terms.__struct_fields__
-            if getattr(one.terms, field) != getattr(other.terms, field)
+            f"{at}/{_NAMES.get(field, field)}" for field in _differing(one.terms, other.terms)
         ]
     return found
+
+
+def _differing(one: Terms, other: Terms) -> list[str]:
+    """Return the names of fields of Terms, and of Extras, that say different things."""
+    pairs = ((one, other), (one.extras or NO_EXTRAS, other.extras or NO_EXTRAS))
+    return [
+        field
+        for first, again in pairs
+        for field in first.__struct_fields__
+        if field != "extras" and getattr(first, field) != getattr(again, field)
+    ]
 
 
 def _named(order: commands.NewOrder) -> str:

@@ -37,10 +37,12 @@ FOK_UNFILLED: Final = "fok_unfilled"
 TOO_LATE: Final = "too_late"
 UNKNOWN_ORDER: Final = "unknown_order"
 REQUESTED: Final = "requested"
+EXPIRED: Final = "expired"
 
 _NEW: Final = ReportKind.NEW
 _TRADE: Final = ReportKind.TRADE
 _CANCELED: Final = ReportKind.CANCELED
+_EXPIRED: Final = ReportKind.EXPIRED
 
 Batch = dict[str, list[Report]]
 """Reports by account, each in order."""
@@ -307,9 +309,8 @@ class SimulatedVenue:
         if order is not None:
             order.executions += 1
             self._leave(order)
-            reports.append(
-                Report(order.order_id, _CANCELED, order.executions, 0, 0, False, REQUESTED)
-            )
+            kind, reason = (_EXPIRED, EXPIRED) if route.expires else (_CANCELED, REQUESTED)
+            reports.append(Report(order.order_id, kind, order.executions, 0, 0, False, reason))
             return
         order_id = route.order_id
         number = 0

@@ -305,7 +305,8 @@ class Route(msgspec.Struct, frozen=True, gc=False):
 
     sign: +1 buy, -1 sell; lots: still open; limit_ticks: never trade beyond (a market order's cap);
     rests: a remainder stays in the book (GTC) instead of being canceled (IOC); all_or_none: FOK;
-    executions: how many reports of it are in the log already (0 for a new order).
+    executions: how many reports of it are in the log already (0 for a new order); deadline_ns: wall
+    time after which it must not be sent any more, 0: never.
     """
 
     order_id: str
@@ -317,14 +318,16 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     rests: bool
     all_or_none: bool
     executions: int = 0
+    deadline_ns: int = 0
 
 
 class CancelRoute(msgspec.Struct, frozen=True, gc=False):
-    """A request to cancel at the venue."""
+    """A request to cancel at the venue. expires: its time is over, so the answer is EXPIRED."""
 
     order_id: str
     account_id: str
     symbol: str
+    expires: bool = False
 
 
 class ReportKind(StrEnum):

@@ -25,11 +25,21 @@ class Flag(IntFlag):
     REDUCE_ONLY = 1
 
 
+class Extras(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What few orders want besides. expires_ns: when a GTD or DAY order ends; deadline_ns: after it
+    the order must not be sent to the venue any more. 0: nothing of the kind is wanted.
+    """
+
+    expires_ns: Count = 0
+    deadline_ns: Count = 0
+
+
 class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order's terms; an amendment makes new ones. ticks: limit price, 0 for a market order.
 
     A field is added at the end, with a default; every field is written into the log, so that a
-    changed default never rewrites history. flags: Flag, as its integer.
+    changed default never rewrites history. flags: Flag, as its integer; extras: None for the plain
+    order, which must not pay for what it does not use (ADR 0018).
     """
 
     symbol: str
@@ -39,6 +49,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lots: Count
     ticks: Count = 0
     flags: Count = 0
+    extras: Extras | None = None
 
     @property
     def sign(self) -> int:
@@ -48,3 +59,19 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def reduce_only(self) -> bool:
         return bool(self.flags & Flag.REDUCE_ONLY)
+
+    @property
+    def expires_ns(self) -> int:
+        return self.extras.expires_ns if self.extras is not None else 0
+
+    @property
+    def deadline_ns(self) -> int:
+        return self.extras.deadline_ns if self.extras is not None else 0
+
+    def having(self, **changes: int) -> "Terms":
+        """Return the terms with other extras."""
+        extras = msgspec.structs.replace(self.extras or NO_EXTRAS, **changes)
+        return msgspec.structs.replace(self, extras=None if extras == NO_EXTRAS else extras)
+
+
+NO_EXTRAS: Final = Extras()

@@ -1,7 +1,10 @@
 """Bytes of the log: one envelope around every record, with the version of all that is in it.
 
-Within a version structs only grow: a field is added at the end, with a default; none is removed, moved
-or re-used. What cannot be said so is another version, and only VERSION is read (ADR 0017).
+Structs only grow: a field is added at the end, with a default; none is removed, moved or re-used
+(ADR 0017). Whatever is added makes a new VERSION, although the old is still read: a process of before
+would skip what it does not know, and so decide otherwise. It stops instead, and says what to start.
+
+2: terms, law, events as views. 3: what few orders want besides (terms.Extras), timers (ADR 0018).
 """
 
 from collections.abc import Iterable
@@ -18,8 +21,10 @@ from oms_project.kernel.errors import (
 from oms_project.kernel.numbers import Count
 
 T = TypeVar("T")
-VERSION = 2
-"""What this code writes and reads. Nothing older is in production, so nothing older is read."""
+VERSION = 3
+"""What this code writes."""
+OLDEST = 2
+"""What it still reads. Nothing older is in production, so nothing older is read."""
 RECORD_BYTES_MAX = 4 * 1024 * 1024
 """What every log takes in one record, and no log more. Brokers are set up for it (message.max.bytes)."""
 READ_BYTES_MAX = 4 * 1024 * 1024
@@ -95,7 +100,7 @@ def open_envelope(value: bytes, schema: str) -> Envelope:
         raise BadRecordError(f"not an envelope: {error}") from error
     if envelope.schema != schema:
         raise BadRecordError(f"schema {envelope.schema!r}, not {schema!r}")
-    if envelope.version != VERSION:
+    if not OLDEST <= envelope.version <= VERSION:
         raise _of_another_version(envelope)
     return envelope
 
@@ -108,7 +113,7 @@ def _of_another_version(envelope: Envelope) -> NewerVersionError | OldVersionErr
             "nothing was skipped."
         )
     return OldVersionError(
-        f"{found}, this code reads only {VERSION}. Logs of before are not carried over: move the "
+        f"{found}, this code reads none before {OLDEST}. Logs of before are not carried over: move the "
         "data directory away (or use new topics and an empty store) and start again."
     )
 

@@ -28,6 +28,14 @@ class TimeInForce(StrEnum):
     GTC = "gtc"
     IOC = "ioc"
     FOK = "fok"
+    GTD = "gtd"
+    DAY = "day"
+
+
+RESTING: Final = frozenset({TimeInForce.GTC, TimeInForce.GTD, TimeInForce.DAY})
+"""What may wait in the market; all others are over at once."""
+TIMED: Final = frozenset({TimeInForce.GTD, TimeInForce.DAY})
+"""What ends by itself when its time is over."""
 
 
 class Status(StrEnum):

@@ -92,11 +92,17 @@ def test_garbage_is_refused(value: bytes) -> None:
     assert isinstance(caught.value, PoisonError)
 
 
+@pytest.mark.parametrize("version", range(wire.OLDEST, wire.VERSION + 1))
+def test_what_an_older_version_wrote_is_read(version: int) -> None:
+    """An upgrade keeps the log: what it says has only been added to since."""
+    assert read(msgspec.msgpack.encode([*GOOD[:1], version, *GOOD[2:], {}])).version == version
+
+
 @pytest.mark.parametrize(
     ("version", "error", "what_to_do"),
     [
         (wire.VERSION + 1, NewerVersionError, "Start the version that wrote it"),
-        (wire.VERSION - 1, OldVersionError, "move the data directory away"),
+        (wire.OLDEST - 1, OldVersionError, "move the data directory away"),
     ],
 )
 def test_another_version_is_not_poison(

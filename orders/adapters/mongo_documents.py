@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from oms_project.kernel import ports as p
 from oms_project.kernel.ids import PARTITION_BITS
-from oms_project.kernel.terms import Terms
+from oms_project.kernel.terms import Extras, Terms
 from oms_project.kernel.words import OPEN, OrderType, Side, Status, TimeInForce
 
 DUPLICATE_KEY: Final = 11000
@@ -101,7 +101,11 @@ def unstorable(error: BulkWriteError) -> bool:
 def order_document(row: p.OrderRow) -> Document:
     document = _asdict(row)
     document["_id"] = document.pop("order_id")
-    document |= _asdict(document.pop("terms"))  # spelled out: filters look at them
+    terms = _asdict(document.pop("terms"))  # spelled out: filters look at them
+    extras = terms.pop("extras")
+    document |= terms
+    if extras is not None:
+        document["extras"] = _asdict(extras)
     for name, kind in _WORDS.items():
         document[name] = kind(
             document[name]
@@ -187,7 +191,9 @@ def order_row(document: Document) -> p.OrderRow:
     document["order_id"] = document.pop("_id")
     document.pop(OPEN_OF, None)
     document["status"] = Status(document["status"])
-    terms = [document.pop(name) for name in Terms.__struct_fields__]
+    extras = document.pop("extras", None)
+    terms = [document.pop(name) for name in Terms.__struct_fields__ if name != "extras"]
+    terms.append(extras and Extras(**extras))
     document["terms"] = msgspec.convert(terms, Terms)
     return p.OrderRow(**document)
 

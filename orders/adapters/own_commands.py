@@ -4,22 +4,26 @@ They are decided when they are read back, like everybody's: durable first. now_n
 them; what is due at the venue is monotonic time.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from marketdata.domain.prices import SymbolPrices
 from oms_project.kernel import wire
 from oms_project.kernel.ports import Record, Report, Venue
+from orders.adapters.departure import Late
 from orders.domain import commands
 from orders.domain.book import Book
 from orders.domain.due import due
 
 
 def reported(
-    venue: Venue[SymbolPrices], partition: int, epoch: int, told: int, now_ns: int,
-    monotonic_ns: int,
+    venue: Venue[SymbolPrices], late: Sequence[Late], partition: int, epoch: int, told: int,
+    now_ns: int, monotonic_ns: int,
 ) -> Iterator[Record]:  # fmt: skip
-    """Yield a record for each part of what *venue* says now; *told*: how many it was before."""
-    for account_id, reports in venue.reports(monotonic_ns):
+    """Yield a record for each part of what *venue* says now, and of what came too *late* for it.
+
+    told: how many records it was before.
+    """
+    for account_id, reports in (*late, *venue.reports(monotonic_ns)):
         for part in _parts(reports):
             told += 1
             command = commands.VenueReports(account_id, venue.name, epoch, part)

@@ -1,4 +1,7 @@
-"""Facts change the book: the only file that writes to its state. Each returns the event that tells it.
+"""Facts change the book. Each returns the event that tells it.
+
+Only this file writes to the state, with apply_requests.py (what is asked of orders) and
+apply_reference.py (what is not about orders).
 
 An event is a view of what is there *after* the fact, read off, never worked out a second time. What
 may happen at all was decided before (orders/domain/decide.py by orders/domain/law.py).
@@ -7,18 +10,16 @@ may happen at all was decided before (orders/domain/decide.py by orders/domain/l
 from itertools import islice
 from typing import Final
 
-from marketdata.domain.instrument import SUM_MAX, Instrument, Units
-from marketdata.domain.mark import Mark
+from marketdata.domain.instrument import SUM_MAX
 from oms_project.kernel.numbers import PPM, ceil_div
 from oms_project.kernel.ports import Report, ReportKind
 from oms_project.kernel.terms import Terms
-from oms_project.kernel.words import AccountState, Side, Status
+from oms_project.kernel.words import Side, Status
 from orders.domain import events as e
 from orders.domain.book import CLOSED_KEPT, EVICTED_AT_ONCE, Account, Book
 from orders.domain.lanes import Lane
 from orders.domain.order import LIVE, OVER, SENT, Asked, End, Fill, Life, Order, status_of
 from orders.domain.used import lasting_name, other_key
-from risk.domain.limits import Limits
 from risk.domain.rules import Reason
 
 _BUY: Final = Side.BUY
@@ -130,8 +131,8 @@ def fits(lane: Lane | None, cost: int, report: Report) -> bool:
 def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.OrderFilled:
     """Move cash, asset, fee and position; shrink the hold to what is still open."""
     lots, ticks, execution = report.lots, report.ticks, report.execution
-    sign = order.sign
-    wanted, before = order.terms.lots, order.cum_lots
+    sign, terms = order.sign, order.terms
+    wanted, before = terms.lots, order.cum_lots
     life = order.life
     was_open = before < wanted and (life is LIVE or life is SENT)
     rate_ppm = order.maker_ppm if report.maker else order.taker_ppm
@@ -176,11 +177,13 @@ def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.
             order.hold = 0
             del lane.account.open[order.order_id]
             keep_closed(book, order)
+            if terms.extras is not None:
+                unwatch(book, lane.account, order)
     # Only an order that is not open any more can have a late fill.
     late = not was_open and order.late_fill
     return e.OrderFilled(
         order.order_id, FILLED if cum_lots >= wanted else status_of(order), version, cum_lots, cost,
-        fee, lane.symbol, order.terms.side, venue, execution, lots, ticks, report.maker, fill_fee, late,
+        fee, lane.symbol, terms.side, venue, execution, lots, ticks, report.maker, fill_fee, late,
         cum_lots > wanted,
     )  # fmt: skip
 
@@ -220,45 +223,6 @@ def saw(order: Order, execution: int) -> None:
         order.executions = execution
 
 
-# ------------------------------------------------------------------ requests
-
-
-def ask_cancel(order: Order) -> e.OrderCancelRequested:
-    order.asked = Asked.CANCEL
-    order.version += 1
-    return e.OrderCancelRequested(
-        order.order_id, status_of(order), order.version, order.cum_lots, order.cost, order.fee
-    )
-
-
-def answer_cancel(order: Order, reason: str, execution: int = 0) -> e.CancelRejected:
-    """The open cancel did nothing: by the venue's word, or because the last fill was first."""
-    order.asked = Asked.NOTHING
-    order.cancel_reject = max(order.cancel_reject, execution)
-    saw(order, execution)
-    return refuse_cancel(order, reason, execution)
-
-
-def refuse_cancel(order: Order, reason: str, execution: int = 0) -> e.CancelRejected:
-    """Answer a cancel that changes nothing, not even what is open."""
-    order.version += 1
-    return e.CancelRejected(
-        order.order_id, status_of(order), order.version, order.cum_lots, order.cost, order.fee,
-        reason, execution,
-    )  # fmt: skip
-
-
-def keep_canceling(book: Book, account: Account, request: str, order_ids: list[str]) -> None:
-    """Remember what a request to cancel has still to reach; [] ends it."""
-    if order_ids:
-        account.canceling[request] = order_ids
-        book.canceling[account.account_id] = None
-        return
-    account.canceling.pop(request, None)
-    if not account.canceling:
-        book.canceling.pop(account.account_id, None)
-
-
 # ------------------------------------------------------------------ ids, reports, commands
 
 
@@ -296,53 +260,6 @@ def emit(book: Book, account: Account, offset: int, events: int) -> None:
     book.state.accounts.setdefault(account.account_id, account)
 
 
-def open_epoch(book: Book, epoch: int) -> None:
-    book.state.epoch = max(book.state.epoch, epoch)
-
-
-# ------------------------------------------------------------------ reference data and money
-
-
-def set_mark(book: Book, mark: Mark) -> None:
-    book.state.marks[mark.symbol] = mark
-
-
-def set_instrument(book: Book, instrument: Instrument, version: int) -> e.InstrumentChanged:
-    symbol = instrument.symbol
-    units = Units(instrument)
-    book.state.instruments[symbol] = instrument
-    book.state.versions[symbol] = version
-    book.units[symbol] = units
-    for lanes in book.lanes.values():
-        lane = lanes.get(symbol)
-        if lane is not None:
-            lane.list_again(units)
-    return e.InstrumentChanged(instrument, version)
-
-
-def set_account(
-    book: Book, account: Account, name: str, state: AccountState, limits: Limits, version: int,
-    reason: str = "",
-) -> e.AccountChanged:  # fmt: skip
-    account.name = name
-    account.state = state
-    account.limits = limits
-    account.version = version
-    for lane in book.lanes.get(account.account_id, {}).values():
-        lane.gate = None
-    return e.AccountChanged(name, state, limits, version, reason)
-
-
-def adjust(
-    book: Book, account: Account, adjustment_id: str, asset: str, units: int, reason: str
-) -> e.BalanceAdjusted:
-    balance = account.balance(asset)
-    balance.free += units
-    balance.external -= units
-    use(book, "adjustment", account.account_id + adjustment_id)
-    return e.BalanceAdjusted(adjustment_id, asset, units, reason)
-
-
 # ------------------------------------------------------------------ inside
 
 
@@ -365,6 +282,14 @@ def _hold(lane: Lane, order: Order, hold: int) -> None:
 def _close(book: Book, account: Account, order: Order) -> None:
     if account.open.pop(order.order_id, None) is not None:
         keep_closed(book, order)
+        if order.terms.extras is not None:
+            unwatch(book, account, order)
+
+
+def unwatch(book: Book, account: Account, order: Order) -> None:
+    """A closed order waits for nothing any more."""
+    account.again.pop(order.order_id, None)
+    book.follow(account, order)
 
 
 def keep_closed(book: Book, order: Order) -> None:

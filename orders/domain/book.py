@@ -1,6 +1,6 @@
 """The engine's state of one partition: accounts, orders, instruments, marks; its bytes and hash.
 
-Only orders/domain/apply.py writes to it. Everything in it is a function of the command log. What can
+Only orders/domain/apply*.py write to it. Everything in it is a function of the command log. What can
 be worked out from it (`Book`: units, lanes, the look-up of used ids) is never stored.
 """
 
@@ -15,12 +15,13 @@ from marketdata.domain.mark import Mark
 from oms_project.kernel.errors import BadRecordError, OldVersionError
 from oms_project.kernel.words import AccountState
 from orders.domain.lanes import Lane
-from orders.domain.order import Order
+from orders.domain.order import Asked, Order
+from orders.domain.timers import Timers
 from orders.domain.used import Used, UsedIds, account_hash
 from risk.domain.limits import Limits
 from risk.domain.position import Position
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Of a snapshot's bytes. One of another format is not read: the log is decided again."""
 CLOSED_KEPT: Final = 20_000
 """Closed orders a partition keeps in memory, newest last: for late reports of them."""
@@ -46,7 +47,8 @@ class Account(msgspec.Struct, array_like=True):
 
     open: order id -> order, oldest first; names: lasting name (used.py) -> order id of every order
     in memory; canceling: ids that a request to cancel more than one command may has still to reach,
-    by that request's id, oldest first.
+    by that request's id, oldest first; again: when the venue is asked again to end an order whose
+    time is over, by its id, if it said no.
     """
 
     account_id: str
@@ -60,6 +62,7 @@ class Account(msgspec.Struct, array_like=True):
     open: dict[str, Order] = {}
     names: dict[str, str] = {}
     canceling: dict[str, list[str]] = {}
+    again: dict[str, int] = {}
 
     def balance(self, asset: str) -> Balance:
         found = self.balances.get(asset)
@@ -112,10 +115,11 @@ _decode_head = msgspec.msgpack.Decoder(_Head).decode
 class Book:
     """A partition's state and its indexes: units by symbol, lanes by account and symbol, used ids.
 
-    canceling: accounts with a request that is not through yet (orders/domain/due.py).
+    canceling: accounts with a request that is not through yet; timers: what has a time (both:
+    orders/domain/due.py).
     """
 
-    __slots__ = ("canceling", "hashes", "lanes", "state", "units", "used")
+    __slots__ = ("canceling", "hashes", "lanes", "state", "timers", "units", "used")
 
     def __init__(self, state: State, segments: Mapping[int, bytes] | None = None) -> None:
         """*segments*: bodies of those the state names.
@@ -129,6 +133,7 @@ class Book:
         self.hashes: dict[str, int] = {}
         self.used = UsedIds(state.used, dict(segments or {}))
         self.canceling: dict[str, None] = {}
+        self.timers = Timers()
         for account in state.accounts.values():
             if account.canceling:
                 self.canceling[account.account_id] = None
@@ -136,6 +141,16 @@ class Book:
                 lane = self.lane(account, order.terms.symbol)
                 assert lane is not None, "an open order's instrument is listed"
                 lane.pend(order.sign, order.leaves)
+                if order.terms.extras is not None:
+                    self.follow(account, order)
+
+    def follow(self, account: Account, order: Order) -> None:
+        """Index an order by what it waits for now: nothing, once it is closed or asked to end."""
+        at_ns = account.again.get(order.order_id) or order.terms.expires_ns
+        if not at_ns or order.closed or order.asked is not Asked.NOTHING:
+            self.timers.drop(account.account_id, order.order_id)
+        else:
+            self.timers.set(account.account_id, order.order_id, at_ns)
 
     def lane(self, account: Account, symbol: str) -> Lane | None:
         """Return the account's lane of a symbol, None if that is not listed."""

@@ -49,6 +49,15 @@ class CancelOrders(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fa
     request: str = ""
 
 
+class WakeOrders(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Do what time makes necessary in the account, up to the time of this command's envelope.
+
+    Said twice it does what has become due since: it names nothing (orders/domain/due.py).
+    """
+
+    account_id: str
+
+
 class VenueReports(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """What the venue says of one account's orders. epoch: of the engine that asked it."""
 
@@ -98,6 +107,7 @@ class OpenEpoch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False
 Command = (
     PlaceOrders
     | CancelOrders
+    | WakeOrders
     | VenueReports
     | SetMarks
     | SetInstrument

@@ -14,8 +14,8 @@ from marketdata.domain.mark import SetMarks
 from oms_project.kernel import ids
 from oms_project.kernel.errors import IllegalTransitionError
 from oms_project.kernel.ports import CancelRoute, Report, ReportKind, Route
-from oms_project.kernel.words import AccountState, TimeInForce
-from orders.domain import apply, commands, law, reference
+from oms_project.kernel.words import RESTING, AccountState, TimeInForce
+from orders.domain import apply, apply_reference, apply_requests, commands, events, law, reference
 from orders.domain.book import Account, Book
 from orders.domain.commands import (
     AdjustBalance,
@@ -27,6 +27,7 @@ from orders.domain.commands import (
     SetAccount,
     SetInstrument,
     VenueReports,
+    WakeOrders,
 )
 from orders.domain.examine import Taken, case_of
 from orders.domain.lanes import Lane
@@ -34,6 +35,7 @@ from orders.domain.law import ACK, APPLY, TRADE, Kind, Outcome
 from orders.domain.order import Order
 from orders.domain.turn import Turn
 from orders.domain.used import client_key, lasting_name, order_mark, other_key
+from orders.domain.wake import lasting, wake
 from risk.domain.rules import Checked, Measure, Reason, refusal
 
 
@@ -97,14 +99,9 @@ def place(turn: Turn, command: PlaceOrders) -> None:
             symbol = terms.symbol
             lane = book.lane(account, symbol)
         passed = lane.passes(terms, marks.get(symbol), at_ns) if lane is not None else None
-        if passed is None:
-            case = case_of(book, account, terms, at_ns)
-            why = refusal(case)
-            if why is not None:
-                _deny(turn, new, why)
-                continue
-            passed = case.worst_ticks, case.hold
-        assert lane is not None, "an unknown symbol was refused"
+        if passed is None or lane is None:
+            _by_rules(turn, lane, new)
+            continue
         order, event = apply.route(lane, new.order_id, client_order_id, terms, passed[0], passed[1])
         tell(event)
         send(route_of(order))
@@ -112,6 +109,27 @@ def place(turn: Turn, command: PlaceOrders) -> None:
             turn.balances[lane.quote_asset] = lane.quote
         else:
             turn.balances[lane.base_asset] = lane.base
+
+
+def _by_rules(turn: Turn, lane: Lane | None, new: NewOrder) -> None:
+    """Decide an order that is not plain, or that a bound stops: by every rule."""
+    book, account = turn.book, turn.account
+    terms = lasting(new.terms, turn.at_ns)
+    case = case_of(book, account, terms, turn.at_ns)
+    why = refusal(case)
+    if why is not None:
+        _deny(turn, new, why)
+        return
+    assert lane is not None, "an unknown symbol was refused"
+    order, event = apply.route(
+        lane, new.order_id, new.client_order_id, terms, case.worst_ticks, case.hold
+    )
+    turn.tell(event)
+    turn.routes.append(route_of(order))
+    turn.paid(lane, order.sign)
+    if terms.extras is not None:
+        book.follow(account, order)
+        turn.deadlines = turn.deadlines or terms.deadline_ns > 0
 
 
 def _used_before(turn: Turn, name: str) -> bool:
@@ -180,7 +198,8 @@ def route_of(order: Order) -> Route:
     tif = terms.time_in_force
     return Route(
         order.order_id, order.account_id, terms.symbol, order.sign, terms.lots - order.cum_lots,
-        order.worst_ticks, terms.ticks != 0 and tif is _GTC, tif is _FOK, order.executions,
+        order.worst_ticks, terms.ticks != 0 and (tif is _GTC or tif in RESTING), tif is _FOK,
+        order.executions, 0 if terms.extras is None else terms.extras.deadline_ns,
     )  # fmt: skip
 
 
@@ -205,13 +224,13 @@ def cancel(turn: Turn, command: CancelOrders) -> None:
             continue  # nothing is written of what is not known (B.1.f)
         row = law.row(order, Kind.CANCEL_ASKED)
         if row.outcome is Outcome.APPLY:
-            turn.tell(apply.ask_cancel(order))
+            turn.tell(apply_requests.ask_cancel(book, account, order))
             turn.routes.append(CancelRoute(order_id, account.account_id, order.terms.symbol))
         else:
-            turn.tell(apply.refuse_cancel(order, row.code))
+            turn.tell(apply_requests.refuse_cancel(order, row.code))
     rest = order_ids[commands.CANCELS_MAX :]
     if rest or command.request:
-        apply.keep_canceling(book, account, command.request or turn.id, rest)
+        apply_requests.keep_canceling(book, account, command.request or turn.id, rest)
 
 
 def _to_cancel(account: Account, command: CancelOrders) -> list[str]:
@@ -286,7 +305,7 @@ def _not_applied(turn: Turn, order: Order, one: Report, kind: Kind, row: law.Row
 def _answered(turn: Turn, lane: Lane | None, order: Order, one: Report, kind: Kind) -> None:
     """The venue says no to a cancel, or ends the order."""
     if kind is Kind.CANCEL_REFUSED:
-        turn.tell(apply.answer_cancel(order, one.reason, one.execution))
+        turn.tell(_cancel_failed(turn, order, one.reason, one.execution))
         return
     turn.tell(apply.end(turn.book, lane, order, one))
     if lane is not None:
@@ -298,11 +317,19 @@ def _answered(turn: Turn, lane: Lane | None, order: Order, one: Report, kind: Ki
 def _not_plain(turn: Turn, order: Order, *, overfilled: bool) -> None:
     """Do what follows a fill of an order with an open request, or of one that should have none left."""
     if order.asked and order.closed and law.completed(order).outcome is APPLY:
-        turn.tell(apply.answer_cancel(order, "too_late"))
+        turn.tell(_cancel_failed(turn, order, "too_late"))
     if overfilled:
         _reduce_only(turn, "overfill")
     elif order.contradicted:
         _reduce_only(turn, "rejected_after_trade")
+
+
+def _cancel_failed(
+    turn: Turn, order: Order, reason: str, execution: int = 0
+) -> events.CancelRejected:
+    return apply_requests.answer_cancel(
+        turn.book, turn.account, order, reason, turn.at_ns, execution
+    )
 
 
 def _unknown(turn: Turn, venue: str, one: Report) -> None:
@@ -346,7 +373,7 @@ def _reduce_only(turn: Turn, reason: str) -> None:
     account = turn.account
     if account.state is AccountState.ACTIVE:
         turn.tell(
-            apply.set_account(
+            apply_reference.set_account(
                 turn.book, account, account.name, AccountState.REDUCE_ONLY, account.limits,
                 account.version + 1, reason,
             )
@@ -356,6 +383,7 @@ def _reduce_only(turn: Turn, reason: str) -> None:
 _DECIDERS: Final[dict[type, Callable[[Turn, Any], None]]] = {
     PlaceOrders: place,
     CancelOrders: cancel,
+    WakeOrders: wake,
     VenueReports: report,
     SetMarks: reference.set_marks,
     SetInstrument: reference.set_instrument,

@@ -8,7 +8,7 @@ engine decides an id once; so said twice (after a crash, by a fenced owner) it c
 from typing import NamedTuple
 
 from orders.domain.book import Book
-from orders.domain.commands import CancelOrders, Command
+from orders.domain.commands import CancelOrders, Command, WakeOrders
 
 
 class Due(NamedTuple):
@@ -20,10 +20,8 @@ class Due(NamedTuple):
 
 
 def due(book: Book, now_ns: int) -> list[Due]:
-    """Return what is due at *now_ns*, oldest request first an account.
-
-    Today that is the rest of cancels that were too many for one command (triggers and timers are
-    found here, too, once orders have them).
+    """Return what is due at *now_ns*: the rest of cancels that were too many for one command, oldest
+    request first an account, and accounts of which something's time has come.
     """
     found = []
     for account_id in book.canceling:
@@ -31,4 +29,6 @@ def due(book: Book, now_ns: int) -> list[Due]:
         for request, order_ids in account.canceling.items():
             command = CancelOrders(account_id, (), request=request)
             found.append(Due(f"{request}/{len(order_ids)}", account_id, command))
+    for account_id, name, at_ns in book.timers.ripe(now_ns):
+        found.append(Due(f"wake/{name}/{at_ns}", account_id, WakeOrders(account_id)))
     return found

@@ -127,6 +127,10 @@ class OrderCancelRequested(_OrderEvent, frozen=True):
     """The client asked; the venue has not answered."""
 
 
+class OrderExpiryRequested(_OrderEvent, frozen=True):
+    """Its time is over; the venue was asked to end it and has not answered."""
+
+
 class CancelRejected(_OrderEvent, frozen=True):
     """A cancel did nothing. cancel_reason: why; execution: of the venue's answer, 0: it is ours."""
 
@@ -239,6 +243,7 @@ Event = (
     | OrderRejected
     | OrderFilled
     | OrderCancelRequested
+    | OrderExpiryRequested
     | CancelRejected
     | OrderQuarantined
     | PositionChanged

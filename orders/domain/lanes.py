@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from marketdata.domain.instrument import UNITS_MAX, Units
 from marketdata.domain.mark import Mark
 from oms_project.kernel.numbers import NS_PER_MS, PPM
-from oms_project.kernel.words import AccountState, InstrumentState, Side
+from oms_project.kernel.words import AccountState, InstrumentState, Side, TimeInForce
 from risk.domain.limits import Limits
 from risk.domain.rules import BALANCE_MAX, market_worst
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from risk.domain.position import Position
 
 _BUY: Final = Side.BUY
+_DAY: Final = TimeInForce.DAY
 NEVER: Final = -1
 """A bound below every number: nothing passes."""
 
@@ -136,6 +137,8 @@ class Lane:
         lots = terms.lots
         if (
             terms.flags
+            or terms.extras is not None
+            or terms.time_in_force is _DAY
             or not gate.lots_min <= lots <= gate.lots_max
             or not gate.at_min_ns <= at_ns <= gate.at_max_ns
             or len(self.account.open) >= gate.open_max

@@ -34,6 +34,7 @@ class Kind(IntEnum):
     CANCEL_REFUSED = 10
     CANCEL_REFUSED_AGAIN = 11
     COMPLETED = 12
+    EXPIRY_DUE = 13
 
 
 WORDS: Final[dict[Kind, str]] = {
@@ -50,6 +51,7 @@ WORDS: Final[dict[Kind, str]] = {
     Kind.CANCEL_REFUSED: "venue rejects the cancel",
     Kind.CANCEL_REFUSED_AGAIN: "venue rejects an earlier cancel again",
     Kind.COMPLETED: "the last fill arrives while a request is open",
+    Kind.EXPIRY_DUE: "its time is over",
 }
 
 
@@ -94,6 +96,7 @@ _LATE_ANSWER: Final = _absorb("nothing is asked any more: a late answer")
 _END_AGAIN: Final = _absorb("it is over already; the end that the venue numbered first stands")
 _NOT_OVER: Final = _set_aside("unknown_end", "an end again, of an order that has not ended")
 _NO_REQUEST: Final = _absorb("nothing was asked")
+_TIME_AFTER_END: Final = _absorb("it ended before its time was over")
 _LATE: Final = _apply("a fill is never dropped: cash and position move, late_fill is shown")
 _EARLIER: Final = _apply("an end that the venue numbered before the one we know")
 
@@ -107,7 +110,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("canceled before it was acknowledged", "B.1.d"),
         _apply("expired before it was acknowledged"),
         _apply("the venue's own refusal", "A.1.b"),
-        _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST,
+        _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST, _BY_REQUEST,
     ),
     (Life.SENT, Filled.SOME): (
         _apply("acknowledgement after a fill: a fact, the status stays the higher one"),
@@ -116,7 +119,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("the rest is canceled, the fills stay"),
         _apply("the rest is expired, the fills stay"),
         _apply("rejected after a trade: over, the fills stay, the account may only reduce"),
-        _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST,
+        _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST, _BY_REQUEST,
     ),
     (Life.SENT, Filled.ALL): (
         _apply("acknowledgement after the last fill: a fact, nothing shows"),
@@ -126,7 +129,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("crossed with the last fill; nothing is left to expire"),
         _apply("rejected after a complete trade: the account may only reduce"),
         _NOT_OVER, _refuse("too_late", "it is filled", "B.1.c"), _BY_REQUEST, _LATE_ANSWER,
-        _BY_REQUEST,
+        _BY_REQUEST, _TIME_AFTER_END,
     ),
     (Life.LIVE, Filled.NONE): (
         _absorb("sent again"),
@@ -135,7 +138,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("asked for, IOC and market remainders, unsolicited", "B.1.a"),
         _apply("its time is over", "A.1.d"),
         _apply("a venue may take back its acknowledgement"),
-        _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST,
+        _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST, _BY_REQUEST,
     ),
     (Life.LIVE, Filled.SOME): (
         _absorb("sent again"),
@@ -144,7 +147,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("the rest is canceled, the fills stay", "B.1.b"),
         _apply("the rest is expired, the fills stay"),
         _apply("rejected after a trade: over, the fills stay, the account may only reduce"),
-        _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST,
+        _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST, _BY_REQUEST,
     ),
     (Life.LIVE, Filled.ALL): (
         _absorb("sent again"),
@@ -154,7 +157,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("crossed with the last fill; nothing is left to expire"),
         _apply("rejected after a complete trade: the account may only reduce"),
         _NOT_OVER, _refuse("too_late", "it is filled", "B.1.c"), _BY_REQUEST, _LATE_ANSWER,
-        _BY_REQUEST,
+        _BY_REQUEST, _TIME_AFTER_END,
     ),
     **{
         (Life.OVER, filled): (
@@ -163,7 +166,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
             _AGAIN, _OTHER, _IMPOSSIBLE,
             _EARLIER, _EARLIER, _EARLIER, _END_AGAIN,
             _refuse("too_late", "it is over"),
-            _LATE_ANSWER, _LATE_ANSWER, _NO_REQUEST,
+            _LATE_ANSWER, _LATE_ANSWER, _NO_REQUEST, _TIME_AFTER_END,
         )
         for filled in Filled
     },
@@ -175,7 +178,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
             _absorb("it never began"), _absorb("it never began"), _absorb("it never began"),
             _absorb("it never began"),
             _refuse("too_late", "it never began"),
-            _LATE_ANSWER, _LATE_ANSWER, _NO_REQUEST,
+            _LATE_ANSWER, _LATE_ANSWER, _NO_REQUEST, _TIME_AFTER_END,
         )
         for filled in Filled
     },
@@ -186,11 +189,21 @@ REQUEST: Final[dict[Asked, dict[Kind, Row]]] = {
         Kind.CANCEL_ASKED: _apply("to PENDING_CANCEL; the cancel follows the order", "B.1.a"),
         Kind.CANCEL_REFUSED: _LATE_ANSWER,
         Kind.COMPLETED: _NO_REQUEST,
+        Kind.EXPIRY_DUE: _apply(
+            "to PENDING_CANCEL; the venue is told that its time is over", "A.1.d"
+        ),
     },
     Asked.CANCEL: {
         Kind.CANCEL_ASKED: _refuse("cancel_pending", "one is open: its answer is this one's too"),
         Kind.CANCEL_REFUSED: _apply("back to what the facts say", "B.1.c"),
         Kind.COMPLETED: _apply("the fill was first: the cancel resolves as TOO_LATE", "B.1.c"),
+        Kind.EXPIRY_DUE: _absorb("the open cancel ends it; if it is refused, its time comes again"),
+    },
+    Asked.EXPIRE: {
+        Kind.CANCEL_ASKED: _refuse("cancel_pending", "its time is over: that ends it already"),
+        Kind.CANCEL_REFUSED: _apply("back to what the facts say; asked again a moment later"),
+        Kind.COMPLETED: _apply("the fill was first: its time came TOO_LATE", "B.1.c"),
+        Kind.EXPIRY_DUE: _absorb("asked already"),
     },
 }
 

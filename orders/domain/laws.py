@@ -60,6 +60,8 @@ def stale_indexes(book: Book) -> list[str]:
     found = []
     if again.canceling.keys() != book.canceling.keys():
         found.append(f"canceling: {list(book.canceling)}, rebuilt {list(again.canceling)}")
+    if again.timers.at != book.timers.at:
+        found.append(f"timers: {book.timers.at}, rebuilt {again.timers.at}")
     for account_id, lanes in book.lanes.items():
         for symbol, lane in lanes.items():
             rebuilt = again.lanes.get(account_id, {}).get(symbol)

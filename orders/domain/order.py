@@ -1,7 +1,7 @@
 """An order's facts, and the one function that says what they show.
 
 Facts only accumulate, so duplicated, late or reordered reports end in the same state. What may
-happen to an order is orders/domain/law.py; only orders/domain/apply.py writes to one.
+happen to an order is orders/domain/law.py; only orders/domain/apply*.py write to one.
 """
 
 from enum import IntEnum, StrEnum
@@ -29,10 +29,11 @@ class Filled(IntEnum):
 
 
 class Asked(IntEnum):
-    """The request that is open at the venue: at most one."""
+    """The request that is open at the venue: at most one. EXPIRE: a cancel, because its time is over."""
 
     NOTHING = 0
     CANCEL = 1
+    EXPIRE = 2
 
 
 DENIED: Final = Life.DENIED

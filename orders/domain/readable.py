@@ -9,7 +9,9 @@ from oms_project.kernel.ids import partition_of
 from oms_project.kernel.ports import StoredRecord
 from orders.domain import commands as c
 
-_OF_AN_ACCOUNT = (c.PlaceOrders, c.CancelOrders, c.VenueReports, c.SetAccount, c.AdjustBalance)
+_OF_AN_ACCOUNT = (
+    c.PlaceOrders, c.CancelOrders, c.WakeOrders, c.VenueReports, c.SetAccount, c.AdjustBalance,
+)  # fmt: skip
 KEY_SHOWN = 60
 
 

@@ -2,7 +2,7 @@
 
 from marketdata.domain.instrument import UNITS_MAX, Instrument, Units
 from marketdata.domain.mark import SetMarks
-from orders.domain import apply
+from orders.domain import apply_reference as apply
 from orders.domain import events as e
 from orders.domain.commands import AdjustBalance, OpenEpoch, SetAccount, SetInstrument
 from orders.domain.turn import Turn

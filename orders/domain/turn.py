@@ -9,7 +9,8 @@ from orders.domain.lanes import Lane
 class Turn:
     """One command's turn: its account, its id and time, what it did so far.
 
-    balances, positions: what changed, to be told at the end, in the order of the first change;
+    deadlines: a route of it must not leave after a time; balances, positions: what changed, to be
+    told at the end, in the order of the first change;
     event_command: the last command before it that had events.
     """
 
@@ -18,6 +19,7 @@ class Turn:
         "at_ns",
         "balances",
         "book",
+        "deadlines",
         "event_command",
         "events",
         "id",
@@ -30,6 +32,7 @@ class Turn:
         self.account = account
         self.id = id
         self.at_ns = at_ns
+        self.deadlines = False
         self.event_command = book.state.event_command
         self.events: list[e.Event] = []
         self.routes: list[Route | CancelRoute] = []

@@ -23,11 +23,11 @@ from oms_project.adapters.intake import COMMIT_S_MAX
 from oms_project.kernel import ids as make
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.kernel.ports import ClaimState, OrderRow, Submission
-from oms_project.kernel.words import CLOSED, Side, Status, TimeInForce
+from oms_project.kernel.words import CLOSED, RESTING, Side, Status
 from oms_project.problem import NOT_FOUND, Entry, Problem, token
 from oms_project.rest import strict_json
 from oms_project.rest.problem import from_exception
-from orders.entry import bodies, shown
+from orders.entry import bodies, fields, shown, wrong
 from orders.services import Gateway
 
 JSON: Final = "application/json"
@@ -93,7 +93,7 @@ def plan_order(
     key = _key(headers)
     if isinstance(key, Problem):
         return key
-    parsed = bodies.single(body, market.known_units, _trading(principal))
+    parsed = bodies.single(body, market.known_units, _trading(principal), gateway.now_ns)
     if isinstance(parsed, Problem):
         return parsed
     submission = gateway.place(
@@ -123,7 +123,7 @@ def plan_batch(
     key = _key(headers)
     if isinstance(key, Problem):
         return key
-    parsed = bodies.batch(body, market.known_units, _trading(principal))
+    parsed = bodies.batch(body, market.known_units, _trading(principal), gateway.now_ns)
     if isinstance(parsed, Problem):
         return parsed
     submission = gateway.place(
@@ -184,7 +184,7 @@ def plan_cancel(
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """POST /api/orders/cancel: all open orders of an account, or those of a symbol or side."""
 
-    account_id: bodies.AccountId
+    account_id: fields.AccountId
     symbol: Annotated[
         str, msgspec.Meta(extra_json_schema={"pattern": f"^({SYMBOL_PATTERN})?$"})
     ] = ""
@@ -204,7 +204,7 @@ def plan_cancel_all(
     try:
         wanted = msgspec.convert(value, CancelBody, strict=True)
     except msgspec.ValidationError:
-        return bodies.explain(body, CancelBody)
+        return wrong.explain(body, CancelBody)
     refused = principal.on(wanted.account_id, Action.CANCEL)
     if refused is not None:
         return refused
@@ -236,7 +236,7 @@ def _is_answered(row: OrderRow) -> bool:
 
 def _is_decided(row: OrderRow) -> bool:
     """An order that rests is decided when the venue has it, one that cannot when it is over."""
-    if row.terms.time_in_force is TimeInForce.GTC:
+    if row.terms.time_in_force in RESTING:
         return _is_answered(row)
     return row.status in CLOSED
 
@@ -262,7 +262,9 @@ def told(gateway: Gateway, plan: Plan, state: ClaimState) -> Answer | Problem:
         metrics.ORDERS_ACCEPTED.inc(plan.orders)
         return Answer(ACCEPTED, plan.body_of(state.claim.ids_base), {})
     if differs(plan, state):
-        return _reused(gateway, plan, state)
+        reused = _reused(gateway, plan, state)
+        if reused is not None:
+            return reused
     if not state.done:
         return Problem("idempotency_in_flight", headers={"Retry-After": "1"})
     metrics.ORDERS_REPLAYED.inc()
@@ -277,10 +279,15 @@ def differs(plan: Plan, state: ClaimState) -> bool:
     return not state.fresh and state.claim.fingerprint != plan.submission.claim.fingerprint
 
 
-def _reused(gateway: Gateway, plan: Plan, state: ClaimState) -> Problem:
-    """Return the problem that names what differs from the key's first request."""
+def _reused(gateway: Gateway, plan: Plan, state: ClaimState) -> Problem | None:
+    """Return the problem that names what differs from the key's first request.
+
+    None: nothing does. Another version of the product wrote the same terms in other bytes.
+    """
     pointers = gateway.differences(plan.submission, state)
-    if not pointers:
+    if pointers == []:
+        return None
+    if pointers is None:
         return Problem("idempotency_key_reused", "Use a new key for another request.")
     detail = f"It differs in {', '.join(pointers[:5])}. Use a new key for another request."
     entries = tuple(Entry(pointer, "differs") for pointer in pointers)

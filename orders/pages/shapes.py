@@ -17,7 +17,7 @@ GROUPS = {
     "closed": "FILLED,CANCELED,EXPIRED,REJECTED",
 }
 CANCELABLE = frozenset({"NEW", "ACCEPTED", "PARTIALLY_FILLED"})
-FIELDS = ("price", "quantity", "time_in_force")
+FIELDS = ("price", "quantity", "time_in_force", "expires_at")
 _NO_PLACES = {"price_places": 0, "size_places": 0}
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -122,6 +122,19 @@ def available(balances: Iterable[Value], instrument: Value, side: str) -> dict[s
     asset = instrument["base"] if side == "sell" else instrument["quote"]
     free = [one["free"] for one in balances if one["asset"] == asset]
     return {"asset": asset, "free": free[0] if free else "0"}
+
+
+def order_body(account_id: str, symbol: str, draft: Mapping[str, str]) -> Value:
+    """Return what a form without scripts sends: the fields that its type and time in force have."""
+    body = {"account_id": account_id, "symbol": symbol, **draft}
+    if draft["type"] == "market":
+        del body["price"]
+        if draft["time_in_force"] == "gtc":
+            body["time_in_force"] = "ioc"  # it never rests: the form's default means the same
+    ends = body.pop("expires_at")
+    if draft["time_in_force"] == "gtd" and ends:
+        body["expires_at"] = f"{ends}:00Z" if len(ends) == len("2026-11-24T18:00") else f"{ends}Z"
+    return body
 
 
 def field_errors(problem: Value) -> dict[str, str]:

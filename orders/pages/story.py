@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from orders.pages import reasons
-from orders.pages.filters import split
+from orders.pages.filters import exact, split, stamp
 
 Event = Mapping[str, Any]
 TONES: Final = {
@@ -26,9 +26,13 @@ def _number(text: Any) -> str:
 def _terms(event: Event, order: Event) -> str:
     price = event.get("price") or order.get("price")
     at = f"at {_number(price)}" if price and order["type"] == "limit" else "at market"
+    ends = event.get("expires_at") or order.get("expires_at")
+    until = f" until {stamp(ends)} UTC" if ends else ""
+    leaves = event.get("deadline") or order.get("deadline")
+    by = f", to leave before {exact(leaves)} UTC" if leaves else ""
     return (
         f"{order['side'].title()} {_number(order['quantity'])} {order['symbol']} {at}, "
-        f"{order['time_in_force'].upper()}"
+        f"{order['time_in_force'].upper()}{until}{by}"
     )
 
 
@@ -77,6 +81,10 @@ STORIES: Final[Mapping[str, tuple[str, Callable[[Event, Event], str]]]] = {
     "OrderRejected": ("Rejected by the venue", _refused),
     "OrderFilled": ("Fill", _filled),
     "OrderCancelRequested": ("Cancel requested", _said("Sent to the venue; not yet answered.")),
+    "OrderExpiryRequested": (
+        "Its time is over",
+        _said("The venue was asked to end it; not yet answered."),
+    ),
     "OrderCanceled": ("Canceled", _canceled),
     "OrderExpired": ("Expired", _canceled),
     "OrderExternal": (

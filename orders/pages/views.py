@@ -24,7 +24,10 @@ TRADES_MAX = 40
 ROWS_MAX = 50
 OPEN_STATUSES = "NEW,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL"
 CLOSED_STATUSES = "FILLED,CANCELED,EXPIRED,REJECTED"
-DRAFT = {"side": "buy", "type": "limit", "time_in_force": "gtc", "quantity": "", "price": ""}
+DRAFT = {
+    "side": "buy", "type": "limit", "time_in_force": "gtc", "quantity": "", "price": "",
+    "expires_at": "",
+}  # fmt: skip
 FIRST_SYMBOL = "BTC-USD"
 HOMES = {"risk_officer": "positions", "operator": "ops", "admin": "ops"}
 View = Callable[..., HttpResponse]
@@ -164,11 +167,7 @@ class Pages:
     def _submit(self, request: HttpRequest, account_id: str, symbol: str) -> HttpResponse:
         """The ticket without scripts: the form's key makes a second press harmless."""
         draft = {name: request.POST.get(name, "").strip() for name in DRAFT}
-        body = {"account_id": account_id, "symbol": symbol, **draft}
-        if draft["type"] == "market":
-            del body["price"]
-            if draft["time_in_force"] == "gtc":
-                body["time_in_force"] = "ioc"  # it never rests: the form's default means the same
+        body = shapes.order_body(account_id, symbol, draft)
         key = request.POST.get("idempotency_key", "")
         answer = self._desk.submit(request, body, key)
         if answer.status < 300:

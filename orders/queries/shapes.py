@@ -36,6 +36,8 @@ def order(row: OrderRow, units: Units) -> Value:
         "quantity": units.quantity_text(terms.lots),
         "price": _price(terms.ticks, units),
         "reduce_only": terms.reduce_only,
+        "expires_at": _time(terms.expires_ns),
+        "deadline": _time(terms.deadline_ns),
         "status": row.status,
         "filled_quantity": units.quantity_text(row.cum_lots),
         "remaining_quantity": units.quantity_text(leaves),
@@ -143,6 +145,8 @@ def _terms(found: e.OrderRouted | e.OrderDenied | e.OrderExternal, units: Units)
         "quantity": units.quantity_text(terms.lots),
         "price": _price(terms.ticks, units),
         "reduce_only": terms.reduce_only,
+        "expires_at": _time(terms.expires_ns),
+        "deadline": _time(terms.deadline_ns),
     }
 
 
@@ -317,6 +321,7 @@ _PAYLOADS: Final[Mapping[type, Callable[[Any, UnitsOf], Value]]] = {
     e.OrderRejected: _rejected,
     e.OrderFilled: _filled,
     e.OrderCancelRequested: _moved,
+    e.OrderExpiryRequested: _moved,
     e.OrderCanceled: _ended,
     e.OrderExpired: _ended,
     e.CancelRejected: _cancel_rejected,
@@ -330,6 +335,10 @@ _PAYLOADS: Final[Mapping[type, Callable[[Any, UnitsOf], Value]]] = {
     e.ChangeRefused: _change_refused,
     e.CommandSetAside: _set_aside,
 }
+
+
+def _time(at_ns: int) -> str | None:
+    return times.text(at_ns) if at_ns else None
 
 
 def _price(ticks: int, units: Units) -> str | None:

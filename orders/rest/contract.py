@@ -10,7 +10,7 @@ import msgspec
 
 from oms_project.kernel import ids
 from oms_project.rest import auth
-from orders.entry import bodies, plans
+from orders.entry import fields, plans
 
 Value = dict[str, Any]
 
@@ -79,7 +79,7 @@ def add(result: Value, **_: Any) -> Value:
 def _components() -> Value:
     """Return the schemas of what is read and acknowledged."""
     kinds = (
-        bodies.OrderBody, bodies.BatchBody, plans.CancelBody, plans.Ack, plans.BatchAck,
+        fields.OrderBody, fields.BatchBody, plans.CancelBody, plans.Ack, plans.BatchAck,
         plans.CancelAck,
     )  # fmt: skip
     _, made = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")

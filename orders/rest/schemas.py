@@ -36,6 +36,12 @@ class OrderSchema(Schema):
     quantity = decimal()
     price = decimal("null for a market order", null=True)
     reduce_only = serializers.BooleanField()
+    expires_at = serializers.DateTimeField(
+        help_text="When a gtd or day order ends; null for others.", allow_null=True
+    )
+    deadline = serializers.DateTimeField(
+        help_text="After this it is not sent to the venue any more.", allow_null=True
+    )
     status = serializers.ChoiceField(choices=list(Status))
     filled_quantity = decimal()
     remaining_quantity = decimal('what is still open, "0" once it is closed')

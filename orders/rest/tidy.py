@@ -13,6 +13,7 @@ from oms_project.kernel.numbers import INT64_MAX
 from oms_project.kernel.words import Side, Status
 from oms_project.problem import CONTENT_TYPE
 from oms_project.rest.parameters import LIMIT_MAX
+from orders.entry.fields import TIME_PATTERN
 
 Value = dict[str, Any]
 METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -24,10 +25,6 @@ def words(names: type[Side] | type[Status]) -> str:
     return f"^({one})$"
 
 
-_TIME: Final = (
-    r"^(19[7-9]|2[01][0-9]|22[0-5])[0-9]-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
-    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?Z$"
-)
 _ID: Final = {"type": "string", "pattern": f"^{ids.ID_PATTERN}$"}
 _SYMBOL: Final = {"type": "string", "pattern": f"^{SYMBOL_PATTERN}$"}
 FORMS: Final[dict[str, Value]] = {
@@ -36,8 +33,8 @@ FORMS: Final[dict[str, Value]] = {
     "symbol": _SYMBOL,
     "side": {"type": "string", "pattern": words(Side)},
     "status": {"type": "string", "pattern": words(Status)},
-    "from": {"type": "string", "pattern": _TIME},
-    "to": {"type": "string", "pattern": _TIME},
+    "from": {"type": "string", "pattern": TIME_PATTERN},
+    "to": {"type": "string", "pattern": TIME_PATTERN},
     "client_order_id": {"type": "string", "pattern": f"^{ids.CLIENT_ORDER_ID_PATTERN}$"},
     "from_seq": {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
 }

@@ -92,8 +92,8 @@ class ScriptedVenue:
     def _cancel(self, route: p.CancelRoute) -> None:
         execution = self._done.get(route.order_id, 0) + 1
         self._done[route.order_id] = execution
-        canceled = p.Report(route.order_id, p.ReportKind.CANCELED, execution, reason="requested")
-        self._say(route.account_id, canceled)
+        kind = p.ReportKind.EXPIRED if route.expires else p.ReportKind.CANCELED
+        self._say(route.account_id, p.Report(route.order_id, kind, execution, reason="requested"))
 
     def _say(self, account_id: str, report: p.Report) -> None:
         self._due.append((account_id, report))

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from oms_project.adapters.clock import FakeClock
 from oms_project.codes import CODES, ENTRY_CODES
-from oms_project.rest import strict_json
+from oms_project.rest import strict_json, times
 from oms_project.rest.problem import Problem
-from orders.entry.bodies import BATCH_MAX
+from orders.entry.fields import BATCH_MAX
 from orders.entry.plans import Plan
 from orders.tests.door import MINE, Door, door
 
@@ -20,6 +21,7 @@ GOOD = {
 }  # fmt: skip
 MARKET = {name: value for name, value in GOOD.items() if name != "price"} | {"type": "market"}
 LEFT_OUT = object()
+NOW, PAST, SOON = (times.text(FakeClock().now_ns() + s * 10**9) for s in (0, -1, 60))
 
 
 def but(base: dict[str, Any] = GOOD, **changes: Any) -> bytes:
@@ -129,6 +131,23 @@ FIELDS: dict[str, Row] = {
     "limit without a price": (but(price=LEFT_OUT), V, [("/price", "price_required")]),
     "market with a price": (but(MARKET, price="100.05"), V, [("/price", "price_forbidden")]),
     "market that rests": (but(MARKET, time_in_force="gtc"), V, [("/time_in_force", "not_a_choice")]),
+    "market that rests for a day": (but(MARKET, time_in_force="day"), V, [("/time_in_force", "not_a_choice")]),
+    "gtd without an end": (but(time_in_force="gtd"), V, [("/expires_at", "expires_at_required")]),
+    "gtd without an end, with a deadline": (but(time_in_force="gtd", deadline=SOON), V, [("/expires_at", "expires_at_required")]),
+    "gtd of the past": (but(time_in_force="gtd", expires_at=PAST), V, [("/expires_at", "in_the_past")]),
+    "gtd that ends now": (but(time_in_force="gtd", expires_at=NOW), V, [("/expires_at", "in_the_past")]),
+    "an end of a day order": (but(time_in_force="day", expires_at=SOON), V, [("/expires_at", "expires_at_forbidden")]),
+    "an end of a gtc order": (but(expires_at=SOON), V, [("/expires_at", "expires_at_forbidden")]),
+    "an end of a market order": (but(MARKET, expires_at=SOON), V, [("/expires_at", "expires_at_forbidden")]),
+    "a market order that is gtd": (but(MARKET, time_in_force="gtd", expires_at=SOON), V, [("/time_in_force", "not_a_choice")]),
+    "an end that is a number": (but(time_in_force="gtd", expires_at=1), V, [("/expires_at", "wrong_type")]),
+    "an end without a zone": (but(time_in_force="gtd", expires_at=SOON[:-1]), V, [("/expires_at", "not_a_time")]),
+    "an end of another zone": (but(time_in_force="gtd", expires_at=f"{SOON[:-1]}+02:00"), V, [("/expires_at", "not_a_time")]),
+    "an end on no day": (but(time_in_force="gtd", expires_at="2027-02-30T00:00:00Z"), V, [("/expires_at", "not_a_time")]),
+    "an end beyond all times": (but(time_in_force="gtd", expires_at="9999-12-31T23:59:59Z"), V, [("/expires_at", "not_a_time")]),
+    "a deadline of the past": (but(deadline=PAST), V, [("/deadline", "in_the_past")]),
+    "a deadline of nothing": (but(deadline=""), V, [("/deadline", "not_a_time")]),
+    "all times wrong": (but(time_in_force="gtd", expires_at=PAST, deadline="x"), V, [("/expires_at", "in_the_past"), ("/deadline", "not_a_time")]),
     "off tick": (but(price="100.01"), V, [("/price", "price_tick")]),
     "finer than a tick": (but(price="100.050000001"), V, [("/price", "price_tick")]),
     "price of nothing": (but(price="0"), V, [("/price", "invalid")]),
@@ -215,6 +234,7 @@ BATCHES: dict[str, Row] = {
         many(*[item(client_order_id="a")] * 3), I,
         [(f"/orders/{n}/client_order_id", "duplicate_client_order_id") for n in (1, 2)],
     ),
+    "one of the past": (many(ITEM, item(deadline=PAST)), I, [("/orders/1/deadline", "in_the_past")]),
     "off tick in the middle": (many(ITEM, item(price="0.01"), ITEM), I, [
         ("/orders/1/price", "price_tick"),
     ]),

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX
 from oms_project.codes import ENTRY_CODES
-from oms_project.kernel.terms import Terms
+from oms_project.kernel.terms import Extras, Terms
 from oms_project.kernel.words import OrderType, Side, TimeInForce
 from oms_project.rest import strict_json
 from oms_project.rest.problem import Problem
 from oms_project.tests.examples import examples
 from orders.entry import bodies
-from orders.entry.bodies import BatchBody, OrderBody, Parsed
+from orders.entry.bodies import Parsed
+from orders.entry.fields import BATCH_MAX, BatchBody, OrderBody
 from orders.tests.door import MINE, UNITS
 from orders.tests.test_bodies_catalogue import GOOD, MARKET, but, item, many
 
@@ -28,15 +29,20 @@ def anybody(account_id: str) -> None:
     """Whoever it is may trade."""
 
 
+def now() -> int:
+    """2026-01-01T00:00:00Z."""
+    return 1_767_225_600 * 10**9
+
+
 def single(body: bytes) -> Parsed:
-    found = bodies.single(body, UNITS.get, anybody)
+    found = bodies.single(body, UNITS.get, anybody, now)
     assert isinstance(found, Parsed), found
     assert found.stands_against is None
     return found
 
 
 def batch(body: bytes) -> Parsed:
-    found = bodies.batch(body, UNITS.get, anybody)
+    found = bodies.batch(body, UNITS.get, anybody, now)
     assert isinstance(found, Parsed), found
     return found
 
@@ -44,7 +50,7 @@ def batch(body: bytes) -> Parsed:
 # ------------------------------------------------------------------ what is taken
 
 LIMIT, MARKET_ = OrderType.LIMIT, OrderType.MARKET
-GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+GTC, IOC, FOK, GTD, DAY = TimeInForce
 TAKEN = [
     (but(), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
     (but(side="sell"), (BY_DEFAULT, Terms("BTC-USD", Side.SELL, LIMIT, GTC, 500, 2_001))),
@@ -56,6 +62,11 @@ TAKEN = [
     (but(client_order_id="x" * 36), ("x" * 36, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
     (but(reduce_only=True), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001, 1))),
     (but(reduce_only=False), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
+    (but(time_in_force="day"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, DAY, 500, 2_001))),
+    (but(time_in_force="gtd", expires_at="2026-01-01T00:00:00.000000001Z"),
+     (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTD, 500, 2_001, 0, Extras(expires_ns=now() + 1)))),
+    (but(MARKET, deadline="2026-01-01T00:00:01Z"),
+     (BY_DEFAULT, Terms("BTC-USD", Side.BUY, MARKET_, IOC, 500, 0, 0, Extras(deadline_ns=now() + 10**9)))),
     (but(quantity="0.500", price="100.0500"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
     (but(quantity="100", price="10000"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 100_000, 200_000))),
     (but(quantity="0.002", price="5000"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 2, 100_000))),
@@ -82,7 +93,7 @@ def test_a_right_batch() -> None:
     assert batch(inside).account_id == MINE
     assert batch(many(item(), mode="atomic")).atomic is True
     assert batch(many(item(), mode="independent")).atomic is False
-    assert len(batch(many(*[item()] * bodies.BATCH_MAX)).wanted) == bodies.BATCH_MAX
+    assert len(batch(many(*[item()] * BATCH_MAX)).wanted) == BATCH_MAX
 
 
 def test_the_same_request_has_one_canonical_form() -> None:
@@ -104,7 +115,8 @@ def test_the_same_request_has_one_canonical_form() -> None:
 
 _texts = st.sampled_from([
     "BTC-USD", "ANY-USD", "HALT-USD", "X", "", "buy", "sell", "BUY", "limit", "market", "gtc", "ioc",
-    "0.5", "100.05", "100.01", "0", "1e3", "-1", "é", "\x00", "a b", "x" * 40, MINE, "atomic",
+    "0.5", "100.05", "100.01", "0", "1e3", "-1", "é", "\x00", "a b", "x" * 40, MINE, "atomic", "gtd",
+    "day", "2027-01-01T00:00:00Z", "2025-01-01T00:00:00Z", "2027-01-01", "9999-12-31T23:59:59Z",
 ])  # fmt: skip
 _values = st.one_of(
     _texts.map(json.dumps),
@@ -181,7 +193,7 @@ def agree(body: bytes, kind: type, code: str, found: Parsed | Problem) -> None:
 def test_an_order_is_read_fast_as_slowly(text: str) -> None:
     """The same bodies pass, and what is refused is refused with a pointer or a code of its own."""
     body = text.encode("utf-8", "surrogatepass")
-    found = bodies.single(body, UNITS.get, anybody)
+    found = bodies.single(body, UNITS.get, anybody, now)
     agree(body, OrderBody, "validation_error", found)
     if isinstance(found, Parsed) and found.stands_against is None:
         lawful(found)
@@ -190,7 +202,7 @@ def test_an_order_is_read_fast_as_slowly(text: str) -> None:
 @given(batches())
 @examples(150)
 def test_a_batch_is_read_fast_as_slowly(body: bytes) -> None:
-    found = bodies.batch(body, UNITS.get, anybody)
+    found = bodies.batch(body, UNITS.get, anybody, now)
     agree(body, BatchBody, "batch_invalid", found)
     if isinstance(found, Parsed) and found.stands_against is None:
         lawful(found)
@@ -205,6 +217,9 @@ def lawful(found: Parsed) -> None:
         assert of_words == (Side, OrderType, TimeInForce)
         assert 0 < lots <= LOTS_MAX
         assert (ticks == 0) is (kind is OrderType.MARKET)
+        assert (terms.expires_ns > now()) is (terms.time_in_force is TimeInForce.GTD)
+        assert terms.deadline_ns == 0 or terms.deadline_ns > now()
+        assert terms.extras != Extras()
         assert ticks <= TICKS_MAX
         assert units.notional(ticks, lots) <= UNITS_MAX
         assert len(client_order_id) <= 36
@@ -219,7 +234,7 @@ def test_any_size_is_exact_or_refused(quantity: int, price: int) -> None:
         "quantity": f"{quantity // 10**6}.{quantity % 10**6:06d}",
         "price": f"{price // 10**5}.{price % 10**5:05d}",
     }
-    found = bodies.single(but(symbol="ANY-USD", **texts), UNITS.get, anybody)
+    found = bodies.single(but(symbol="ANY-USD", **texts), UNITS.get, anybody, now)
     if isinstance(found, Parsed) and found.stands_against is not None:
         found = found.stands_against
     exact = quantity % 10**3 == 0 and price % 5_000 == 0
@@ -237,8 +252,8 @@ def test_any_size_is_exact_or_refused(quantity: int, price: int) -> None:
 @examples(200)
 def test_no_bytes_break_the_door(body: bytes) -> None:
     """A problem for everything; never an exception."""
-    assert isinstance(bodies.single(body, UNITS.get, anybody), Problem)
-    assert isinstance(bodies.batch(body, UNITS.get, anybody), Problem)
+    assert isinstance(bodies.single(body, UNITS.get, anybody, now), Problem)
+    assert isinstance(bodies.batch(body, UNITS.get, anybody, now), Problem)
 
 
 @given(st.integers(0, len(but()) - 1), st.binary(max_size=3))
@@ -246,4 +261,4 @@ def test_no_bytes_break_the_door(body: bytes) -> None:
 def test_no_damage_breaks_the_door(at: int, damage: bytes) -> None:
     """A right body with some bytes replaced is taken or refused, the same way fast and slowly."""
     body = but()[:at] + damage + but()[at + 1 :]
-    agree(body, OrderBody, "validation_error", bodies.single(body, UNITS.get, anybody))
+    agree(body, OrderBody, "validation_error", bodies.single(body, UNITS.get, anybody, now))

@@ -23,7 +23,7 @@ from orders.tests.door import (
     door,
     listed,
 )
-from orders.tests.test_bodies_catalogue import but, item, many
+from orders.tests.test_bodies_catalogue import SOON, but, item, many
 from orders.tests.test_entry import answered, cancel_body, problem_of
 
 __all__ = ("door",)
@@ -74,6 +74,36 @@ def test_the_same_terms_in_other_words_are_the_same_request(door: Door) -> None:
     for words in ({"quantity": "0.500"}, {"price": "100.0500"}, {"time_in_force": "gtc"}):
         assert answered(door.commit(door.order(but(**words)))) == first
     assert door.records() == 1
+
+
+def test_a_key_is_answered_as_it_was_when_its_time_is_over(door: Door) -> None:
+    """An order that was acknowledged is not refused because its end or deadline passed since."""
+    soon = {"time_in_force": "gtd", "expires_at": SOON, "deadline": SOON}
+    first = answered(door.commit(door.order(but(**soon))))
+    door.clock.advance_s(3_600)
+    assert answered(door.commit(door.order(but(**soon)))) == first
+    fresh = problem_of(door.commit(door.order(but(**soon), idempotency_key="another")))
+    assert {entry.code for entry in fresh.errors} == {"in_the_past"}
+    assert door.records() == 1
+
+
+def test_a_key_with_another_end_is_told_what_differs(door: Door) -> None:
+    day, later = ({"time_in_force": "gtd", "expires_at": at} for at in (SOON, f"{SOON[:-1]}1Z"))
+    door.commit(door.order(but(**day)))
+    found = problem_of(door.commit(door.order(but(**later, deadline=SOON))))
+    assert [entry.pointer for entry in found.errors] == ["/expires_at", "/deadline"]
+
+
+def test_a_key_outlives_a_new_version_of_the_product(door: Door) -> None:
+    """A version with more terms writes the same ones in other bytes: the claim is compared by them."""
+    first = answered(door.commit(door.order(but())))
+    (state,) = door.claims._states.values()
+    for state in list(door.claims._states.values()):
+        key = (state.claim.account_id, state.claim.endpoint, state.claim.key)
+        old = msgspec.structs.replace(state.claim, fingerprint=b"of before")
+        door.claims._states[key] = msgspec.structs.replace(state, claim=old)
+    assert answered(door.commit(door.order(but()))) == first
+    assert problem_of(door.commit(door.order(but(side="sell")))).code == "idempotency_key_reused"
 
 
 def test_no_order_takes_the_id_that_another_chose(door: Door) -> None:

@@ -8,13 +8,13 @@ import pytest
 from django.test import Client
 
 from marketdata import wiring as market
-from oms_project.kernel.terms import Terms
+from oms_project.kernel.terms import Extras, Terms
 from oms_project.kernel.words import AccountState, OrderType, Role, Side, TimeInForce
 from oms_project.rest import times
 from orders import wiring
 from orders.domain import events as e
 from orders.domain.law import Kind
-from orders.domain.order import Filled, Life
+from orders.domain.order import Asked, Filled, Life
 from orders.queries import shapes, units_of
 from orders.tests.world import (
     BEGIN_NS,
@@ -77,6 +77,8 @@ def test_an_order(ann: Reader) -> None:
         "quantity": "0.001",
         "price": "20000.00",
         "reduce_only": False,
+        "expires_at": None,
+        "deadline": None,
         "status": "PARTIALLY_FILLED",
         "filled_quantity": "0.0004",
         "remaining_quantity": "0.0006",
@@ -92,6 +94,18 @@ def test_an_order(ann: Reader) -> None:
         "created_at": times.text(BEGIN_NS + 10**9),
         "updated_at": times.text(BEGIN_NS + 2 * 10**9),
     }
+
+
+def test_when_an_order_ends_and_must_leave(ann: Reader) -> None:
+    order = routed(
+        time_in_force=TimeInForce.GTD, extras=Extras(BEGIN_NS + 10**9, BEGIN_NS + 2 * 10**9)
+    )
+    ann.world.tell(ann.mine, order)
+    found = ann.get(f"orders/{order.order_id}")
+    assert found["expires_at"] == times.text(BEGIN_NS + 10**9)
+    assert found["deadline"] == times.text(BEGIN_NS + 2 * 10**9)
+    (told,) = ann.get(f"orders/{order.order_id}/events")["events"]
+    assert told["expires_at"] == found["expires_at"]
 
 
 def test_a_closed_order_has_nothing_left(ann: Reader) -> None:
@@ -171,6 +185,7 @@ def test_every_event_type_can_be_shown(ann: Reader) -> None:
         e.OrderExternal(*msgspec.structs.astuple(routed())[:3], "SIM", 1),
         *fill(order, 1),
         e.OrderCancelRequested(*ids),
+        e.OrderExpiryRequested(*ids),
         canceled(order),
         e.CancelRejected(*ids, "too_late"),
         e.OrderQuarantined(order.order_id, "trade_mismatch", "trade", 2, 5, 100, ""),
@@ -383,4 +398,4 @@ def test_what_the_state_machine_is() -> None:
     assert {"life", "filled", "event", "outcome", "code", "reason", "clause"} == set(
         found["law"][0]
     )
-    assert {one["asked"] for one in found["requests"]} == {"NOTHING", "CANCEL"}
+    assert {one["asked"] for one in found["requests"]} == {one.name for one in Asked}

@@ -20,7 +20,7 @@ from marketdata.domain.instrument import SUM_MAX, UNITS_MAX, Instrument, Units
 from marketdata.domain.mark import Mark
 from oms_project.kernel.numbers import NS_PER_MS, PPM, ceil_div
 from oms_project.kernel.terms import Terms
-from oms_project.kernel.words import AccountState, InstrumentState
+from oms_project.kernel.words import TIMED, AccountState, InstrumentState
 from risk.domain.limits import Limits
 
 BALANCE_MAX: Final = SUM_MAX // 2
@@ -39,6 +39,8 @@ class Reason(StrEnum):
     REDUCE_ONLY = "reduce_only"
     QUANTITY_MIN = "quantity_min"
     QUANTITY_MAX = "quantity_max"
+    ALREADY_EXPIRED = "already_expired"
+    DEADLINE_PASSED = "deadline_passed"
     NO_REFERENCE_PRICE = "no_reference_price"
     MARKET_DATA_STALE = "market_data_stale"
     MIN_NOTIONAL = "min_notional"
@@ -185,6 +187,11 @@ def _mark_age_ns(case: Case) -> int:
     return abs(case.now_ns - case.mark.at_ns) if case.mark is not None else 0
 
 
+def _ms_since(at_ns: int, now_ns: int) -> int:
+    """Return the milliseconds that *at_ns* is past, rounded up; the very moment counts as past."""
+    return max(0, ceil_div(now_ns - at_ns + 1, NS_PER_MS))
+
+
 R, M = Reason, Measure
 RULES: Final[tuple[Rule, ...]] = (
     _must(R.UNKNOWN_SYMBOL, lambda c: c.units is not None),
@@ -208,6 +215,14 @@ RULES: Final[tuple[Rule, ...]] = (
         R.QUANTITY_MAX, lambda c: c.terms.lots,
         _when(lambda c: c.instrument.quantity_max_lots, lambda c: c.instrument.quantity_max_lots),
         M.LOTS,
+    ),
+    Rule(
+        R.ALREADY_EXPIRED, lambda c: _ms_since(c.terms.expires_ns, c.now_ns),
+        _when(lambda c: c.terms.time_in_force in TIMED, lambda _: 0), M.MS,
+    ),
+    Rule(
+        R.DEADLINE_PASSED, lambda c: _ms_since(c.terms.deadline_ns, c.now_ns),
+        _when(lambda c: c.terms.deadline_ns, lambda _: 0), M.MS,
     ),
     _must(R.NO_REFERENCE_PRICE, lambda c: c.mark is not None),
     Rule(

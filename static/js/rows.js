@@ -35,9 +35,14 @@ const symbol = {
   make: (cell, item) => cell.append(h("a", { href: symbolPage(item.symbol) }, item.symbol)),
 };
 
+/** Type, and how long it lasts: to the minute, the title has it exactly. */
 const kind = {
-  make: (cell, order) =>
-    cell.append(`${order.type === "market" ? "Market" : "Limit"} `, h("span", { class: "unit" }, order.time_in_force.toUpperCase())),
+  make: (cell, order) => {
+    const ends = order.expires_at;
+    const lasts = h("span", { class: "unit" }, `${order.time_in_force.toUpperCase()}${ends ? ` ${stamp(ends).slice(0, -3)}` : ""}`);
+    if (ends) lasts.title = `until ${ends.slice(0, 10)} ${ends.slice(11, 19)} UTC`;
+    cell.append(`${order.type === "market" ? "Market" : "Limit"} `, lasts);
+  },
 };
 
 /** When it happened; the link leads to the order. */

@@ -14,8 +14,12 @@ import { explain } from "./reasons.js";
 import { standing } from "./standing.js";
 import { bill, capacity, estimate, hold, problems, questions, sized, stepped, withRoom, worstPrice } from "./sizing.js";
 
-const FIELDS = ["price", "quantity", "time_in_force", "order"];
-const KEPT = ["side", "type", "time_in_force", "price", "quantity"];
+const FIELDS = ["price", "quantity", "time_in_force", "expires_at", "order"];
+const POINTED = FIELDS.filter((name) => name !== "order");
+const KEPT = ["side", "type", "time_in_force", "price", "quantity", "expires_at"];
+const CHECKED = ["price", "quantity", "expires_at"];
+const RESTING = new Set(["gtc", "day", "gtd"]);
+const HOUR_MS = 3_600_000;
 
 export class Ticket {
   constructor(store, { book, receipt, memory }) {
@@ -50,13 +54,15 @@ export class Ticket {
   draft() {
     const fields = new FormData(this.form);
     const clean = (name) => ungrouped(String(fields.get(name) ?? "").replace(/[\s\u2009\u202f]/g, ""));
-    return {
+    const draft = {
       side: fields.get("side"),
       type: fields.get("type"),
       time_in_force: fields.get("time_in_force"),
       quantity: clean("quantity"),
       price: clean("price"),
     };
+    const ends = fields.get("expires_at");
+    return draft.time_in_force === "gtd" ? { ...draft, expires_at: ends && iso(ends) } : draft;
   }
 
   /** Bring back the draft of this tab. What was sent already stays disarmed. */
@@ -68,6 +74,7 @@ export class Ticket {
     const kept = this.memory.get("draft");
     if (!kept || asked.has("price")) return;
     for (const name of KEPT) if (kept.draft[name] !== undefined) elements[name].value = kept.draft[name];
+    elements.expires_at.value = local(kept.draft.expires_at ?? "");
     this.armed = kept.armed;
     this.key = kept.key ?? this.key; // what may have arrived before a reload is sent under its own key
   }
@@ -89,17 +96,19 @@ export class Ticket {
     this.keep();
   }
 
-  /** A market order never rests, so it has no GTC; a limit order gets its GTC back. */
+  /** A market order never rests, so it is IOC or FOK; a limit order rests again as it did. A GTD order has an end. */
   matchTimeInForce() {
     const { type, time_in_force: tif } = this.draft();
     const pick = (value) => ($(`input[name=time_in_force][value=${value}]`, this.form).checked = true);
-    if (type === "market" && tif === "gtc") {
+    if (type === "market" && RESTING.has(tif)) {
       pick("ioc");
-      this.wasGtc = true;
-    } else if (type === "limit" && this.wasGtc) {
-      pick("gtc");
-      this.wasGtc = false;
+      this.rested = tif;
+    } else if (type === "limit" && this.rested) {
+      pick(this.rested);
+      this.rested = "";
     }
+    const { expires_at: ends } = this.form.elements;
+    if (tif === "gtd" && !ends.value) ends.value = local(new Date(Date.now() + HOUR_MS).toISOString());
   }
 
   /** Put in a price from the book and go to the quantity; say so when that turns the side. */
@@ -273,8 +282,9 @@ export class Ticket {
       if (short) wrong.quantity = short;
     }
     this.complain("order", null);
-    for (const name of ["price", "quantity"]) this.complain(name, wrong[name] ?? null);
-    const first = ["price", "quantity"].find((name) => wrong[name]);
+    if (draft.time_in_force === "gtd" && !draft.expires_at) wrong.expires_at = "Enter when it ends.";
+    for (const name of CHECKED) this.complain(name, wrong[name] ?? null);
+    const first = CHECKED.find((name) => wrong[name]);
     if (first) this.form.elements[first].focus();
     return !first;
   }
@@ -356,13 +366,22 @@ export class Ticket {
     let shown = false;
     for (const { pointer = "", detail, code } of problem.errors) {
       const name = pointer.split("/").at(-1);
-      if (!["price", "quantity", "time_in_force"].includes(name)) continue;
+      if (!POINTED.includes(name)) continue;
       this.complain(name, detail || code);
       if (!shown) this.form.elements[name].focus?.();
       shown = true;
     }
     if (!shown) this.complain("order", explain(problem));
   }
+}
+
+/** The page speaks UTC, and a field for a time knows no zone: "2026-11-24T18:00" and back. */
+function iso(text) {
+  return `${text}${text.length === 16 ? ":00" : ""}Z`;
+}
+
+function local(text) {
+  return text.slice(0, 16);
 }
 
 function groupedInput(text) {

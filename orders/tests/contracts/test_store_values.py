@@ -4,6 +4,7 @@ import pytest
 
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import PoisonError
+from oms_project.kernel.terms import Extras
 from orders.tests.contracts.rows import (
     ACCOUNT,
     a_balance,
@@ -25,6 +26,16 @@ def test_a_text_is_kept_as_it_was_told(store: p.OrderStore, text: str) -> None:
     store.apply(changes(1, orders=[order]))
     assert store.get(order_id(1), [ACCOUNT]) == order
     assert store.find(p.OrderQuery(account_ids=(ACCOUNT,), client_order_id=text)) == [order]
+
+
+@pytest.mark.parametrize(
+    "extras", [None, Extras(expires_ns=2**53 + 1), Extras(deadline_ns=1), Extras(3, 2**62)]
+)
+def test_what_an_order_wants_besides_is_kept(store: p.OrderStore, extras: Extras | None) -> None:
+    order = an_order(1, extras=extras)
+    store.apply(changes(1, orders=[order]))
+    assert store.get(order_id(1), [ACCOUNT]) == order
+    assert store.find(p.OrderQuery(account_ids=(ACCOUNT,))) == [order]
 
 
 def test_a_nul_in_a_text_stops_nothing(store: p.OrderStore) -> None:

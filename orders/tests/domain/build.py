@@ -10,7 +10,7 @@ import msgspec
 from marketdata.domain.instrument import Instrument
 from marketdata.domain.mark import Mark, SetMarks
 from oms_project.kernel.ports import Report, ReportKind
-from oms_project.kernel.terms import Terms
+from oms_project.kernel.terms import Extras, Terms
 from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce
 from orders.domain import apply
 from orders.domain import commands as c
@@ -30,6 +30,7 @@ VENUE = "SIM"
 TICKS = 10_000
 FUNDS = {"USD": 10**15, "BTC": 10**12, "ETH": 10**12, "SOL": 10**12}
 PLENTY = 10**17
+HOUR_NS = 3_600 * 10**9
 
 
 def an_instrument(symbol: str = "BTC-USD", **changes: Any) -> Instrument:
@@ -71,6 +72,8 @@ def new_order(number: int = 1, **changes: Any) -> c.NewOrder:
     terms = Terms("BTC-USD", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 10, TICKS)
     of_terms = {name: changes.pop(name) for name in Terms.__struct_fields__ if name in changes}
     terms = msgspec.structs.replace(terms, **of_terms)
+    extras = {name: changes.pop(name) for name in Extras.__struct_fields__ if name in changes}
+    terms = terms.having(**extras) if extras else terms
     made = c.NewOrder(order_id_of(number), f"client-{number}", terms)
     return msgspec.structs.replace(made, **changes)
 
@@ -105,6 +108,12 @@ def trade(
     return Report(
         order_id_of(number), ReportKind.TRADE, execution, lots, ticks, maker, "", symbol, sign
     )
+
+
+def a_timed_order(number: int = 1, **changes: Any) -> c.NewOrder:
+    """Return a GTD order that lasts an hour."""
+    fixed = {"time_in_force": TimeInForce.GTD, "expires_ns": BEGIN_NS + HOUR_NS}
+    return new_order(number, **fixed | changes)
 
 
 def canceled(number: int = 1, execution: int = 3, reason: str = "requested") -> Report:
@@ -187,6 +196,11 @@ class Desk:
     @property
     def account(self) -> Account:
         return self.book.state.accounts[ACCOUNT]
+
+    def wake(self, at_ns: int = 0) -> Turn:
+        """Let time go on to *at_ns*, if that is later, and do what is due."""
+        self.at_ns = max(self.at_ns, at_ns - 1_000_000)
+        return self.do(c.WakeOrders(ACCOUNT))
 
     def order(self, number: int = 1) -> Order:
         """Return the order, open or closed."""

@@ -23,7 +23,7 @@ SMALL_FUNDS = {"USD": 4 * 10**8, "BTC": 4_000_000, "ETH": 3_000_000}
 
 
 class Item(msgspec.Struct, frozen=True):
-    """An order to place. client: the number of its client_order_id (0: its own)."""
+    """An order to place. client: the number of its client_order_id (0: its own); lasts_ms: if GTD."""
 
     symbol: str
     side: Side
@@ -32,6 +32,7 @@ class Item(msgspec.Struct, frozen=True):
     lots: int
     ticks: int
     client: int
+    lasts_ms: int
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ def _item(dice: Dice) -> Item:
         dice.choice((*SYMBOLS, *SYMBOLS, *SYMBOLS, "DOGE-USD")), dice.choice(tuple(Side)),
         dice.choice((OrderType.LIMIT, OrderType.LIMIT, OrderType.MARKET)),
         dice.choice(tuple(TimeInForce)), dice.randint(1, 60), dice.randint(9_500, 10_500),
-        dice.choice((0,) * 20 + (1, 2)),
+        dice.choice((0,) * 20 + (1, 2)), dice.randint(0, 3_000),
     )  # fmt: skip
 
 
@@ -95,6 +96,8 @@ _RARE = (
     ("marks", (9_000, 11_000), ("",)),
     ("marks", (9_000, 11_000), ("",)),
     ("wait", (1, 3_000), ("",)),
+    ("wake", (0, 0), ("",)),
+    ("wake", (0, 0), ("",)),
     ("epoch", (0, 3), ("",)),
     ("limits", (0, 9), ("",)),
     ("list", (0, 2_000), ("",)),
@@ -151,11 +154,13 @@ class Player:
             self._orders += 1
             market = item.type is OrderType.MARKET
             client = f"client-{item.client}" if item.client else f"own-{self._orders}"
+            gtd = item.tif is TimeInForce.GTD
             orders.append(
                 build.new_order(
                     self._orders, client_order_id=client, symbol=item.symbol, side=item.side,
                     type=item.type, time_in_force=item.tif, lots=item.lots,
                     ticks=0 if market else item.ticks,
+                    expires_ns=self.desk.at_ns + item.lasts_ms * 1_000_000 if gtd else 0,
                 )
             )  # fmt: skip
         return build.place(*orders, account_id=action.account_id, atomic=action.atomic)
@@ -205,6 +210,9 @@ class Player:
     def wait(self, action: Action) -> None:
         self.desk.at_ns += action.size * 1_000_000
 
+    def wake(self, action: Action) -> c.Command:
+        return c.WakeOrders(action.account_id)
+
     def epoch(self, action: Action) -> c.Command:
         return c.OpenEpoch(action.size)
 
@@ -215,7 +223,7 @@ class Player:
 _MAKERS: dict[str, Callable[[Player, Action], Any]] = {
     "place": Player.place, "cancel": Player.cancel, "report": Player.report,
     "adjust": Player.adjust, "state": Player.state, "limits": Player.limits,
-    "marks": Player.marks, "wait": Player.wait, "epoch": Player.epoch, "list": Player.list,
+    "marks": Player.marks, "wait": Player.wait, "wake": Player.wake, "epoch": Player.epoch, "list": Player.list,
 }  # fmt: skip
 
 

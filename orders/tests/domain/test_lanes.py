@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.domain.mark import Mark, SetMarks
-from oms_project.kernel.terms import Flag, Terms
+from oms_project.kernel.terms import Extras, Flag, Terms
 from oms_project.kernel.words import AccountState, InstrumentState, OrderType, Side, TimeInForce
 from oms_project.tests.examples import examples
 from orders.domain.examine import case_of
@@ -36,12 +36,14 @@ INSTRUMENTS = st.fixed_dictionaries(
     }
 )
 TERMS = st.builds(
-    lambda side, lots, ticks, flags: Terms(
-        "BTC-USD", side, OrderType.LIMIT if ticks else OrderType.MARKET, TimeInForce.GTC, lots,
-        ticks, flags,
+    lambda side, lots, ticks, flags, tif, extras: Terms(
+        "BTC-USD", side, OrderType.LIMIT if ticks else OrderType.MARKET, tif, lots, ticks, flags,
+        extras,
     ),
     st.sampled_from(Side), near(0, 5, 10, 1_000), near(0, 500, 9_500, 10_000, 10_500, 13_333),
     st.sampled_from((0, 0, 0, int(Flag.REDUCE_ONLY))),
+    st.sampled_from((*[TimeInForce.GTC] * 5, TimeInForce.DAY)),
+    st.sampled_from((*[None] * 5, Extras(deadline_ns=1))),
 )  # fmt: skip
 LIMITS = st.builds(
     Limits, max_open_orders=st.sampled_from((0, 0, 1, 2)),
@@ -78,7 +80,8 @@ def test_a_gate_lets_pass_what_no_rule_refuses(
     assert lane is not None
     case = case_of(desk.book, account, terms, at_ns)
     passed = lane.passes(terms, desk.book.state.marks.get("BTC-USD"), at_ns)
-    if terms.flags or state is not AccountState.ACTIVE:
+    special = terms.flags or terms.extras or terms.time_in_force is TimeInForce.DAY
+    if special or state is not AccountState.ACTIVE:
         assert passed is None
     elif refusal(case) is None:
         assert passed == (case.worst_ticks, case.hold)

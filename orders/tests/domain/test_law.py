@@ -11,6 +11,7 @@ from orders.domain import events as e
 from orders.domain import law
 from orders.domain.law import Kind, Outcome
 from orders.domain.order import Asked, End, Filled, Life, status_of
+from orders.domain.turn import Turn
 from orders.tests.domain import build
 from orders.tests.domain.build import Desk, an_order
 
@@ -23,6 +24,7 @@ FACTS: dict[str, tuple[Status, Sequence[c.Command]]] = {
     "asked": (S.PENDING_CANCEL, [build.cancel(1)]),
     "acked, asked": (S.PENDING_CANCEL, [build.told(build.ack()), build.cancel(1)]),
     "part, asked": (S.PENDING_CANCEL, [build.told(build.trade(lots=4)), build.cancel(1)]),
+    "time over": (S.PENDING_CANCEL, [build.told(build.ack()), c.WakeOrders(build.ACCOUNT)]),
     "full": (S.FILLED, [build.told(build.trade())]),
     "acked, full": (S.FILLED, [build.told(build.ack(), build.trade())]),
     "full, canceled": (S.FILLED, [build.told(build.trade(), build.canceled())]),
@@ -32,7 +34,7 @@ FACTS: dict[str, tuple[Status, Sequence[c.Command]]] = {
     "rejected": (S.REJECTED, [build.told(build.rejected(execution=3))]),
     "denied": (S.REJECTED, []),
 }
-"""How the facts come to be; "denied" is refused by its account's state."""
+"""How the facts come to be; "denied" is refused by its account's state. All are GTD."""
 
 REPORTS: dict[str, c.Command] = {
     "ack": build.told(build.ack(execution=7)),
@@ -42,25 +44,27 @@ REPORTS: dict[str, c.Command] = {
     "rejected": build.told(build.rejected(execution=9)),
     "ask": build.cancel(1),
     "refused": build.told(build.cancel_rejected(execution=9)),
+    "time": c.WakeOrders(build.ACCOUNT),
 }
 # A status: applied, and lands there. A word in lower case: what becomes of it instead.
 LANDS = {
-    # facts            ack               fill 3            canceled   expired   rejected  ask             refused
-    "sent":           "ACCEPTED          PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb",
-    "acked":          "absorb            PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb",
-    "part":           "PARTIALLY_FILLED  PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb",
-    "acked, part":    "absorb            PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb",
-    "asked":          "PENDING_CANCEL    PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         NEW",
-    "acked, asked":   "absorb            PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         ACCEPTED",
-    "part, asked":    "PENDING_CANCEL    PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         PARTIALLY_FILLED",
-    "full":           "FILLED            FILLED            FILLED     FILLED    FILLED    late            absorb",
-    "acked, full":    "absorb            FILLED            FILLED     FILLED    FILLED    late            absorb",
-    "full, canceled": "absorb            FILLED            absorb     absorb    absorb    late            absorb",
-    "canceled":       "absorb            CANCELED          absorb     absorb    absorb    late            absorb",
-    "part, canceled": "absorb            CANCELED          absorb     absorb    absorb    late            absorb",
-    "expired":        "absorb            EXPIRED           absorb     absorb    absorb    late            absorb",
-    "rejected":       "absorb            REJECTED          absorb     absorb    absorb    late            absorb",
-    "denied":         "aside             REJECTED          absorb     absorb    absorb    late            absorb",
+    # facts            ack               fill 3            canceled   expired   rejected  ask             refused           time
+    "sent":           "ACCEPTED          PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL",
+    "acked":          "absorb            PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL",
+    "part":           "PARTIALLY_FILLED  PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL",
+    "acked, part":    "absorb            PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL",
+    "asked":          "PENDING_CANCEL    PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         NEW               -",
+    "acked, asked":   "absorb            PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         ACCEPTED          -",
+    "part, asked":    "PENDING_CANCEL    PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         PARTIALLY_FILLED  -",
+    "time over":      "absorb            PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         ACCEPTED          -",
+    "full":           "FILLED            FILLED            FILLED     FILLED    FILLED    late            absorb            -",
+    "acked, full":    "absorb            FILLED            FILLED     FILLED    FILLED    late            absorb            -",
+    "full, canceled": "absorb            FILLED            absorb     absorb    absorb    late            absorb            -",
+    "canceled":       "absorb            CANCELED          absorb     absorb    absorb    late            absorb            -",
+    "part, canceled": "absorb            CANCELED          absorb     absorb    absorb    late            absorb            -",
+    "expired":        "absorb            EXPIRED           absorb     absorb    absorb    late            absorb            -",
+    "rejected":       "absorb            REJECTED          absorb     absorb    absorb    late            absorb            -",
+    "denied":         "aside             REJECTED          absorb     absorb    absorb    late            absorb            -",
 }  # fmt: skip
 ROWS = [
     (facts, said, word)
@@ -75,11 +79,18 @@ def desk_with(facts: str) -> Desk:
     desk = Desk()
     if facts == "denied":
         desk.do(build.account(state=AccountState.HALTED))
-    desk.do(build.place(build.new_order()))
+    desk.do(build.place(build.a_timed_order()))
     for command in commands:
-        desk.do(command)
+        act(desk, command)
     assert status_of(desk.order()) is status
     return desk
+
+
+def act(desk: Desk, command: c.Command) -> Turn:
+    """Do the command; for a WakeOrders it is late enough."""
+    if isinstance(command, c.WakeOrders):
+        desk.at_ns += build.HOUR_NS
+    return desk.do(command)
 
 
 def test_the_tables_are_whole() -> None:
@@ -112,7 +123,7 @@ def test_pair(facts: str, said: str, word: str) -> None:
 
 def _applied(desk: Desk, command: c.Command, word: str) -> None:
     version = desk.order().version
-    turn = desk.do(command)
+    turn = act(desk, command)
     order = desk.order()
     assert status_of(order) is Status(word)
     assert order.version == version + 1
@@ -136,6 +147,14 @@ def _absorbed(desk: Desk, command: c.Command, word: str) -> None:
     assert (turn.events, turn.routes) == ([], [])
     assert desk.book.state.absorbed == absorbed + 1
     assert msgspec.structs.replace(desk.order(), executions=0) == facts
+    _nothing_moved(desk, money)
+
+
+def _nothing_to_do(desk: Desk, command: c.Command, word: str) -> None:
+    """Nothing of it is due."""
+    before, money = msgspec.structs.replace(desk.order()), _money(desk)
+    turn = act(desk, command)
+    assert (turn.events, turn.routes, desk.order()) == ([], [], before)
     _nothing_moved(desk, money)
 
 
@@ -164,6 +183,7 @@ def _set_aside(desk: Desk, command: c.Command, word: str) -> None:
 
 _CHECKS: dict[str, Callable[[Desk, c.Command, str], None]] = {
     "absorb": _absorbed, "late": _refused, "pending": _refused, "aside": _set_aside,
+    "-": _nothing_to_do,
 }  # fmt: skip
 
 
@@ -175,6 +195,7 @@ _CHECKS: dict[str, Callable[[Desk, c.Command, str], None]] = {
         ({"cum_lots": 4}, S.PARTIALLY_FILLED),
         ({"cum_lots": 4, "life": Life.LIVE, "asked": Asked.CANCEL}, S.PENDING_CANCEL),
         ({"asked": Asked.CANCEL}, S.PENDING_CANCEL),
+        ({"asked": Asked.EXPIRE}, S.PENDING_CANCEL),
         ({"cum_lots": 10, "asked": Asked.CANCEL}, S.FILLED),  # B.1.c
         ({"cum_lots": 10, "life": Life.OVER, "end": End.CANCELED}, S.FILLED),
         ({"cum_lots": 12}, S.FILLED),

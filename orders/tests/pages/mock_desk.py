@@ -187,6 +187,8 @@ class MemoryDesk:
             "client_order_id": key,
             **body,
             "price": body.get("price"),
+            "expires_at": body.get("expires_at"),
+            "deadline": None,
             "status": "NEW",
             "filled_quantity": "0",
             "remaining_quantity": body["quantity"],
@@ -287,7 +289,7 @@ class MemoryDesk:
             self._fill(
                 order, touch, half if half and not Decimal(order["filled_quantity"]) else left
             )
-        elif order["time_in_force"] != "gtc":
+        elif order["time_in_force"] in ("ioc", "fok"):
             self._close(order, "CANCELED", reason="ioc_remainder")
 
     def _fill(self, order: Value, price: Decimal, quantity: Decimal) -> None:

@@ -93,9 +93,10 @@ class MeanVenue:
 
     name = "SIM"
 
-    def __init__(self, dice: Dice, weather: Weather) -> None:
+    def __init__(self, dice: Dice, weather: Weather, clock: p.Clock) -> None:
         self._dice = dice
         self._weather = weather
+        self._clock = clock
         self._numbers: dict[str, int] = {}
         self._open: dict[str, tuple[p.Route, int]] = {}
         self._due: list[tuple[str, p.Report]] = []
@@ -109,6 +110,8 @@ class MeanVenue:
             if isinstance(route, p.CancelRoute):
                 self._cancel(route)
             elif route.order_id not in self._numbers:
+                in_time = not route.deadline_ns or self._clock.now_ns() < route.deadline_ns
+                assert in_time or route.executions, f"{route.order_id} left after its deadline"
                 self._numbers[route.order_id] = route.executions
                 self._open[route.order_id] = (route, route.lots)
                 if not route.executions:
@@ -149,7 +152,8 @@ class MeanVenue:
     def _cancel(self, route: p.CancelRoute) -> None:
         if route.order_id in self._open:
             self._open.pop(route.order_id)
-            self._say(route.account_id, route.order_id, p.ReportKind.CANCELED)
+            kind = p.ReportKind.EXPIRED if route.expires else p.ReportKind.CANCELED
+            self._say(route.account_id, route.order_id, kind)
         else:
             self._say(route.account_id, route.order_id, p.ReportKind.CANCEL_REJECTED)
 

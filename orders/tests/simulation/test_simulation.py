@@ -10,14 +10,14 @@ import pytest
 
 from orders import engine as engine_module
 from orders import projector as projector_module
-from orders.adapters import memory_store
+from orders.adapters import departure, memory_store
 from orders.domain import apply, law, used
 from orders.domain.law import Kind
 from orders.tests.simulation.world import World
 
 HISTORIES: Final = 5_000
 CHUNK: Final = 250
-PLANTED_SEEDS: Final = range(200)
+PLANTED_SEEDS: Final = range(2000)
 
 
 @pytest.fixture(autouse=True)
@@ -96,12 +96,18 @@ def _canceled_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apply, "use", lambda *_: None)
 
 
+def _late_leaver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks at the clock when an order leaves."""
+    monkeypatch.setattr(departure, "in_time", lambda routes, now_ns: (routes, []))
+
+
 @pytest.mark.parametrize(
     ("plant", "law"),
     [
         (_forgetful, "was OrderRouted, is OrderDenied"),
         (_filled_twice, "a book breaks its laws"),
         (_canceled_twice, "decided twice"),
+        (_late_leaver, "left after its deadline"),
     ],
 )
 def test_a_planted_bug_is_found(

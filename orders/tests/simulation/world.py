@@ -110,12 +110,23 @@ class World:
                 build.new_order(
                     self.orders, client_order_id=f"client-{number}", lots=self.dice.randint(1, 6),
                     symbol=self.dice.choice(("BTC-USD", "BTC-USD", "ETH-USD", "NO-USD")),
-                    side=self.dice.choice(tuple(Side)), type=OrderType.LIMIT,
-                    time_in_force=TimeInForce.GTC,
+                    side=self.dice.choice(tuple(Side)), type=OrderType.LIMIT, **self._times(),
                 )
             )  # fmt: skip
         atomic = self.dice.random() < 0.2
         self._send(build.place(*orders, account_id=account_id, atomic=atomic), account_id)
+
+    def _times(self) -> dict[str, Any]:
+        """Most orders wait for ever; some end soon, or must leave soon."""
+        now_ns, dice = self.rig.clock.now_ns(), self.dice
+        soon_ns = now_ns + dice.randint(-2, 30) * 1_000_000
+        tif = dice.choice((*[TimeInForce.GTC] * 5, TimeInForce.GTD, TimeInForce.DAY))
+        times: dict[str, Any] = {"time_in_force": tif}
+        if tif is TimeInForce.GTD:
+            times["expires_ns"] = soon_ns
+        if dice.random() < 0.1:
+            times["deadline_ns"] = soon_ns
+        return times
 
     def cancel(self) -> None:
         if self.orders:
@@ -154,7 +165,7 @@ class World:
     def second(self) -> None:
         """One more takes it; the one before does not know yet."""
         self.rig.store = self._store()  # type: ignore[assignment]
-        self.engines.append(self.rig.start(MeanVenue(self.dice, self.weather)))
+        self.engines.append(self.rig.start(MeanVenue(self.dice, self.weather, self.rig.clock)))
         del self.engines[:-2]
 
     def _engine(self) -> Engine | None:

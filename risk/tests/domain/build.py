@@ -6,7 +6,7 @@ import msgspec
 
 from marketdata.domain.instrument import Instrument, Units
 from marketdata.domain.mark import Mark
-from oms_project.kernel.terms import Flag, Terms
+from oms_project.kernel.terms import NO_EXTRAS, Extras, Flag, Terms
 from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce
 from risk.domain.limits import Limits
 from risk.domain.rules import Case, Reason, refusal
@@ -35,19 +35,24 @@ def a_case(**changes: Any) -> Case:
     """Return the case of a limit order to buy 10 lots at the mark that every rule lets pass.
 
     *changes*: fields of Case and of Terms; sign; instrument: an Instrument, None for an unknown
-    symbol; reducible: lots that an order of this side may reduce; reduce_only: its flag.
+    symbol; reducible: lots that an order of this side may reduce; reduce_only: its flag; extras: what
+    Extras has.
     """
     values: dict[str, Any] = {
         "account_state": AccountState.ACTIVE, "free": PLENTY, "limits": Limits(), "lots": 10,
         "mark": a_mark(), "now_ns": NOW_NS, "open_orders": 0, "sign": 1, "ticks": TICKS,
         "instrument": an_instrument(), "reducible": 0, "reduce_only": False, "coming_units": 0,
+        "tif": TimeInForce.GTC, "extras": {},
     } | changes  # fmt: skip
     instrument, ticks = values.pop("instrument"), values.pop("ticks")
     terms = Terms(
         "BTC-USD", Side.BUY if values.pop("sign") > 0 else Side.SELL,
-        OrderType.LIMIT if ticks else OrderType.MARKET, TimeInForce.GTC, values.pop("lots"), ticks,
+        OrderType.LIMIT if ticks else OrderType.MARKET, values.pop("tif"), values.pop("lots"), ticks,
         Flag.REDUCE_ONLY if values.pop("reduce_only") else 0,
     )  # fmt: skip
+    extras = Extras(**values.pop("extras"))
+    if extras != NO_EXTRAS:
+        terms = msgspec.structs.replace(terms, extras=extras)
     return Case(
         terms=terms, reducible_lots=values.pop("reducible"),
         units=Units(instrument) if instrument is not None else None, **values,

@@ -6,10 +6,19 @@ from typing import Any
 import pytest
 
 from marketdata.domain.instrument import TICKS_MAX, UNITS_MAX
-from oms_project.kernel.words import AccountState, InstrumentState
+from oms_project.kernel.words import AccountState, InstrumentState, TimeInForce
 from risk.domain.limits import Limits
 from risk.domain.rules import BALANCE_MAX, RULES, Measure, Reason, check, explain, refusal
-from risk.tests.domain.build import AGE_MAX_NS, PLENTY, TICKS, a_case, a_mark, an_instrument, said
+from risk.tests.domain.build import (
+    AGE_MAX_NS,
+    NOW_NS,
+    PLENTY,
+    TICKS,
+    a_case,
+    a_mark,
+    an_instrument,
+    said,
+)
 
 R = Reason
 MARKET = {"ticks": 0}
@@ -67,6 +76,15 @@ REDUCING: list[Row] = [
     ({"reduce_only": True, "reducible": 9}, R.REDUCE_ONLY),
     ({"reduce_only": True, "reducible": 10}, None),
     ({"reduce_only": False, "reducible": 0}, None),
+]
+TIMES: list[Row] = [
+    ({"tif": TimeInForce.GTD, "extras": {"expires_ns": NOW_NS + 1}}, None),
+    ({"tif": TimeInForce.GTD, "extras": {"expires_ns": NOW_NS}}, R.ALREADY_EXPIRED),
+    ({"tif": TimeInForce.DAY, "extras": {"expires_ns": NOW_NS - 1}}, R.ALREADY_EXPIRED),
+    ({"tif": TimeInForce.GTD}, R.ALREADY_EXPIRED),  # a foreign one that has no end: fail closed
+    ({"extras": {"deadline_ns": NOW_NS + 1}}, None),
+    ({"extras": {"deadline_ns": NOW_NS}}, R.DEADLINE_PASSED),
+    ({"extras": {"deadline_ns": 1}} | MARKET, R.DEADLINE_PASSED),
 ]
 FRESH: list[Row] = [
     ({"mark": None}, R.NO_REFERENCE_PRICE),
@@ -153,6 +171,7 @@ TABLES = {
     (R.ACCOUNT_SUSPENDED, R.ACCOUNT_CANCEL_ONLY, R.ACCOUNT_REDUCE_ONLY): ACCOUNT,
     (R.REDUCE_ONLY,): REDUCING,
     (R.QUANTITY_MIN, R.QUANTITY_MAX): QUANTITY,
+    (R.ALREADY_EXPIRED, R.DEADLINE_PASSED): TIMES,
     (R.NO_REFERENCE_PRICE, R.MARKET_DATA_STALE): FRESH,
     (R.MIN_NOTIONAL, R.MAX_NOTIONAL): NOTIONAL,
     (R.PRICE_COLLAR,): COLLAR,
