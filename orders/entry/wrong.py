@@ -70,7 +70,7 @@ def _why_times(order: Body, now_ns: int, wrong: Callable[..., None]) -> None:
             wrong(name, "not_a_time", f"It is {error}.")
             continue
         if at_ns <= now_ns:
-            wrong(name, "in_the_past", f"It is {times.text(now_ns)} here.")
+            wrong(name, "in_the_past", f"It is past: our clock says {times.text(now_ns)}.")
 
 
 def _measure(

@@ -107,8 +107,10 @@ export class Ticket {
       pick(this.rested);
       this.rested = "";
     }
-    const { expires_at: ends } = this.form.elements;
-    if (tif === "gtd" && !ends.value) ends.value = local(new Date(Date.now() + HOUR_MS).toISOString());
+    const { expires_at: ends, time_in_force: chosen } = this.form.elements;
+    const turned = chosen.value !== this.lasts; // an end that was cleared by hand stays empty
+    this.lasts = chosen.value;
+    if (turned && this.lasts === "gtd" && !ends.value) ends.value = local(new Date(Date.now() + HOUR_MS).toISOString());
   }
 
   /** Put in a price from the book and go to the quantity; say so when that turns the side. */

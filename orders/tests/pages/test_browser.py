@@ -313,3 +313,28 @@ def test_orders_are_filtered_without_reload(watched: Watched) -> None:
     assert page.evaluate("window.same")
     assert "side=sell" in page.url
     assert watched.found() == []
+
+
+def test_an_order_that_ends_by_itself_shows_its_end(watched: Watched) -> None:
+    """The field is there for GTD only, an hour ahead by itself; a market order never rests, and a limit
+    order rests again as it did."""
+    page = watched.trade()
+    ends = page.locator("#expires_at")
+    expect(ends).to_be_hidden()
+    page.click(".tif label:has([value=gtd])")
+    expect(ends).to_be_visible()
+    assert page.input_value("#expires_at")
+    page.click(".tabs-like label:has([value=market])")
+    expect(ends).to_be_hidden()
+    expect(page.locator(".tif label:has([value=day])")).to_be_hidden()
+    page.click(".tabs-like label:has([value=limit])")
+    expect(page.locator("[value=gtd]")).to_be_checked()
+    page.fill("#price", "50000")
+    page.fill("#quantity", "0.0127")
+    page.fill("#expires_at", "")
+    page.click("#submit")
+    expect(page.locator("#expires_at-error")).to_have_text("Enter when it ends.")
+    page.fill("#expires_at", "2099-12-31T18:30")
+    page.click("#submit")
+    expect(page.locator("#open-rows tr", has_text="0.0127")).to_contain_text("GTD 31 Dec 18:30")
+    assert watched.found() == []
