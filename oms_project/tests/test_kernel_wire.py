@@ -95,7 +95,7 @@ def test_garbage_is_refused(value: bytes) -> None:
 @pytest.mark.parametrize("version", range(wire.OLDEST, wire.VERSION + 1))
 def test_what_an_older_version_wrote_is_read(version: int) -> None:
     """An upgrade keeps the log: what it says has only been added to since."""
-    assert read(msgspec.msgpack.encode([*GOOD[:1], version, *GOOD[2:], {}])).version == version
+    assert read(envelope_of("note", version, *GOOD[2:], ["Note", "x"])) == Note("x")
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,6 @@ def test_when_an_order_ends_and_must_leave(ann: Reader) -> None:
     found = ann.get(f"orders/{order.order_id}")
     assert found["expires_at"] == times.text(BEGIN_NS + 10**9)
     assert found["deadline"] == times.text(BEGIN_NS + 2 * 10**9)
-    (told,) = ann.get(f"orders/{order.order_id}/events")["events"]
-    assert told["expires_at"] == found["expires_at"]
 
 
 def test_a_closed_order_has_nothing_left(ann: Reader) -> None:
