@@ -11,8 +11,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.kernel.words import Topic
+
+_logger = structlog.get_logger(__name__)
 
 SYNCED: Final = frozenset({Topic.COMMANDS, Topic.DEADLETTER})
 ROWS_MAX: Final = 64
@@ -21,6 +25,9 @@ READERS_MAX: Final = 8
 """Reading connections of one file in one process, however many threads ask."""
 READER_S_MAX: Final = 5.0
 
+CHECKPOINT_EVERY_S: Final = 0.25
+WAL_PAGES_MAX: Final = 16_384
+"""A writer that finds more (64 MiB) moves what is left of them itself, before it answers."""
 BUSY_MS_MAX: Final = 2_000
 """A writer that is no process of ours (sqlite3, a backup) is waited for so long: 503 within 3 s."""
 
@@ -55,6 +62,9 @@ class TopicFile:
         self._idle: list[sqlite3.Connection] = []
         self._idle_lock = threading.Lock()  # not the writer's: that one is held while a disk syncs
         self._closed = False
+        self._written = threading.Event()
+        self._ended = threading.Event()
+        self._mover: threading.Thread | None = None
         with self._alone():
             self._writer = self._connect()
             self._writer.executescript(_TABLES)
@@ -65,7 +75,7 @@ class TopicFile:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={'FULL' if self._synced else 'NORMAL'}")
             connection.execute(f"PRAGMA busy_timeout={BUSY_MS_MAX}")
-            connection.execute("PRAGMA wal_autocheckpoint=4000")
+            connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_MAX}")
         except sqlite3.Error as error:
             raise TransportError("log", str(error)) from error
         return connection
@@ -107,6 +117,27 @@ class TopicFile:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise UnknownOutcomeError("log", str(error)) from error
+            if self._mover is None:
+                self._mover = threading.Thread(
+                    target=self._move_again_and_again, name=f"checkpoint-{self.topic}", daemon=True
+                )
+                self._mover.start()
+        self._written.set()
+
+    def _move_again_and_again(self) -> None:
+        """Move what was committed from the WAL into the file, so that no commit has to.
+
+        A commit that meets a full WAL takes tens of milliseconds, and who waits behind it as long.
+        """
+        connection = self._connect()
+        while not self._ended.wait(CHECKPOINT_EVERY_S):
+            self._written.wait()
+            self._written.clear()
+            try:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            except sqlite3.Error as error:  # a full disk: the writers say so to whom it matters
+                _logger.warning("not_checkpointed", topic=self.topic, error=str(error))
+        connection.close()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -146,6 +177,10 @@ class TopicFile:
             return connection.execute(sql, values).fetchall()
 
     def close(self) -> None:
+        self._ended.set()
+        self._written.set()
+        if self._mover is not None:
+            self._mover.join()
         with self._lock, self._idle_lock:
             self._closed = True
             for connection in (*self._idle, self._writer):

@@ -1,8 +1,9 @@
 """What the commands of all roles share: a name, and an inner port."""
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
@@ -11,11 +12,16 @@ from oms_project import probes
 from oms_project.adapters import process
 from oms_project.checks import Checks
 
+BEHIND_THE_DOOR: Final = 5
+
 
 class RoleCommand(BaseCommand):
     """A long-running role of the product."""
 
     role = ""
+    gives_way = BEHIND_THE_DOOR
+    """How nice its process is to others of the machine. Where all run on one, whoever waits for an
+    answer goes first: the door has durably taken an order long before the rest could."""
     # A role that was killed is to be back soon: Django's checks load every view and form of the web,
     # half a second of CPU. `manage.py check`, tests and the deploy's other commands run them.
     requires_system_checks = ()
@@ -28,6 +34,7 @@ class RoleCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         process.become(self.role)
+        os.nice(self.gives_way)
         return super().execute(*args, **options)
 
     def inner(

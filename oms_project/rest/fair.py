@@ -19,9 +19,9 @@ from oms_project.rest.door import App, Message, Receive, Scope, Send, answer
 from oms_project.rest.strict_json import headers_of
 from oms_project.rest.turns import NoTurnError, Turns
 
-AT_ONCE: Final = 32
-AT_ONCE_OF_ONE: Final = 4
-REST_OVER_NS: Final = 50 * NS_PER_MS
+AT_ONCE: Final = 8
+AT_ONCE_OF_ONE: Final = 2
+REST_OVER_NS: Final = 5 * NS_PER_MS
 """Who asks for what takes longer than that rests as long: it costs the others' orders, too."""
 WAITING_OF_ONE_MAX: Final = 64
 WAIT_S_MAX: Final = 5.0

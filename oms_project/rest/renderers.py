@@ -25,4 +25,9 @@ class JsonRenderer(BaseRenderer):
     ) -> bytes:
         if data is None:
             return b""
+        response = (renderer_context or {}).get("response")
+        if response is not None:
+            # The framework's view, request and answer hold each other: what they hold lives until
+            # the collector comes by, and it must not find a thousand rows each time.
+            response.data = None
         return data if isinstance(data, bytes) else _encode(data)

@@ -44,8 +44,8 @@ Planner = Callable[..., Plan | Problem]
 class Route(msgspec.Struct, frozen=True):
     """What a path of order entry runs.
 
-    blocks: the planner reads the store; heavy: it takes milliseconds of the event loop, and comes in
-    its user's turn.
+    blocks: the planner reads the store, or takes milliseconds: it runs in a thread, which gives way to
+    the event loop within a tenth of one. heavy: it comes in its user's turn.
     """
 
     planner: Planner
@@ -56,7 +56,7 @@ class Route(msgspec.Struct, frozen=True):
 
 ROUTES: Final = {
     "": Route(plans.plan_order),
-    "/batch": Route(plans.plan_batch, heavy=True),
+    "/batch": Route(plans.plan_batch, blocks=True, heavy=True),
     _CANCEL: Route(plans.plan_cancel_all),
 }
 

@@ -385,3 +385,12 @@ def test_forgetting_is_bounded(log: SqliteLog) -> None:
     assert intake.forget(AT_MS + 8, 5) == 3
     assert intake.forget(AT_MS + 8, 5) == 0
     assert len(stored(log)) == 9
+
+
+def test_what_was_committed_moves_into_the_file_by_itself(tmp_path: Path) -> None:
+    """No commit pays for it: there are far fewer pages than a writer would move itself."""
+    log = SqliteLog(tmp_path / "log", PARTITIONS)
+    file = tmp_path / "log" / f"{Topic.COMMANDS}.sqlite3"
+    log.append(Topic.COMMANDS, [Record(0, "", b"x" * 100_000)])
+    eventually(lambda: file.stat().st_size > 100_000)
+    log.close()

@@ -27,13 +27,14 @@ def refuse_demo_users() -> None:
 
 
 SWITCH_S: Final = 0.000_1
-GEN0_OBJECTS: Final = 50_000
+GEN0_OBJECTS: Final = 10_000
 """Pages leave cycles behind (requests, exceptions with their frames): looked for more often than by
 the engine, which leaves none."""
 
 
 class Command(RoleCommand):
     role = "web"
+    gives_way = 0
     help = (
         "Serve the pages, the API and the websockets: one process, one event loop. Run more of them\n"
         "behind a proxy that is named in OMS_PROXIES, and keep connections longer than it does.\n\n"
