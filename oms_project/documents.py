@@ -12,6 +12,8 @@ from typing import Final
 from marketdata.domain import demo
 from marketdata.domain.mark import Mark, SetMarks
 from oms_project import env
+from oms_project.access import rights
+from oms_project.access.rights import Action, Reach
 from oms_project.kernel.ports import Report, ReportKind
 from oms_project.kernel.terms import Extras, Terms
 from oms_project.kernel.words import (
@@ -57,8 +59,44 @@ def documents() -> dict[Path, str]:
     return {
         ROOT / "docs" / "order-states.md": order_states(),
         ROOT / "docs" / "env.md": env_table(),
+        ROOT / "docs" / "roles.md": roles(),
         ROOT / ".env.example": env_example(),
     }
+
+
+# ------------------------------------------------------------------ roles
+_REACHES: Final = {
+    Reach.NONE: "", Reach.TRADING: "as trader of it", Reach.MEMBER: "of which a member",
+    Reach.ALL: "all",
+}  # fmt: skip
+
+
+def roles() -> str:
+    """Return who may do what, from access/rights.py."""
+    desks = list(rights.TABLE)
+    head = [
+        "# Roles", "",
+        "Made by `manage.py docs_generate` from `oms_project/access/rights.py`, which the doors ask and the "
+        "access matrix of the tests is judged by.", "",
+        "A user has one desk role, and on each account they are a member of a role there (`trader` or "
+        "`viewer`). What is empty nobody of that role may do. An account that one may not see does not "
+        "exist: 404.", "",
+        "| | " + " | ".join(desk.label for desk in desks) + " | an API key |",
+        "|---" * (len(desks) + 2) + "|",
+    ]  # fmt: skip
+    rows = []
+    for action in Action:
+        cells = [_REACHES[rights.TABLE[desk][action]] for desk in desks]
+        scopes = " or ".join(f"`{one}`" for one in sorted(rights.SCOPES.get(action, ())))
+        cells.append(f"with {scopes}" if scopes else "")
+        meaning = rights.MEANINGS[action]
+        rows.append(f"| **{action}**: {meaning} | {' | '.join(cells)} |")
+    tail = [
+        "", "Public, each address so often: market data, instruments, `/api/meta/…`, `/api/schema/`, "
+        "`/api/docs/`, `/health`. Nobody changes their own role, memberships or rights; who trades decides "
+        "nothing of what may be traded.", "",
+    ]  # fmt: skip
+    return "\n".join((*head, *rows, *tail))
 
 
 # ------------------------------------------------------------------ order states

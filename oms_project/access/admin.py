@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from oms_project.access import changes
 from oms_project.access.models import Membership, TokenFamily, User
+from oms_project.access.rights import Action, user_may
 
 OWN_RIGHTS: Final = ("desk_role", "is_active")
 ADMIN_RIGHTS: Final = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -62,6 +63,15 @@ class UserAdmin(DjangoUserAdmin):
     )
     readonly_fields = ("last_login", "date_joined", "token_version")
 
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return user_may(request.user, Action.USERS) and super().has_module_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return user_may(request.user, Action.USERS) and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return user_may(request.user, Action.USERS) and super().has_add_permission(request)
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         fields = [*super().get_readonly_fields(request, obj)]
         if obj is not None:
@@ -75,7 +85,7 @@ class UserAdmin(DjangoUserAdmin):
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not request.user.is_superuser:
             return False  # their password would be theirs, and with it all of this
-        return super().has_change_permission(request, obj)
+        return user_may(request.user, Action.USERS) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False

@@ -22,8 +22,12 @@ def forgets(forget: Callable[[], None]) -> None:
 
 
 def announce() -> None:
-    """Make a change count: here at once, elsewhere within LOOK_S. Inside of a transaction: after it."""
+    """Make a change count: here at once, elsewhere within LOOK_S.
+
+    Inside of a transaction also after it: in between somebody may have remembered what was before.
+    """
     RightsVersion.grow()
+    forget()
     transaction.on_commit(forget)
 
 

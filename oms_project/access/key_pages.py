@@ -79,7 +79,7 @@ def _own(request: HttpRequest, user: User) -> ApiKey | None:
 
 
 def _shown(request: HttpRequest, user: User, status: int = 200, **more: Any) -> HttpResponse:
-    accounts = Account.objects.filter(pk__in=principal.of_user(user).roles)
+    accounts = Account.objects.filter(pk__in=principal.of_user(user).readable)
     names = {one.pk: one.name for one in accounts}
     found = [
         {**keys.shown(one), "account_names": [names.get(each, each) for each in one.accounts]}

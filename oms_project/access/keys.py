@@ -20,7 +20,7 @@ from oms_project.access import principal as access
 from oms_project.access.errors import KeyFormError
 from oms_project.access.key_ring import Network
 from oms_project.access.models import ApiKey, ApiKeySecret, User
-from oms_project.access.principal import Action
+from oms_project.access.rights import Action
 from oms_project.adapters.clock import SystemClock, utc
 
 SCOPES: Final = (Action.READ, Action.TRADE, Action.CANCEL)
@@ -99,7 +99,7 @@ def _check(
         raise KeyFormError("kind", f"{ApiKey.HMAC} or {ApiKey.ED25519}.")
     if bearer and kind == ApiKey.ED25519:
         raise KeyFormError("bearer", "An Ed25519 key has no secret that could be sent.")
-    theirs = access.of_user(user).roles
+    theirs = access.of_user(user).readable
     if len(accounts) > ACCOUNTS_MAX or not set(accounts) <= set(theirs):
         raise KeyFormError("accounts", "Some account is not the owner's.")
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.utils.crypto import salted_hmac
 
@@ -37,6 +37,13 @@ class RightsVersion(models.Model):
         cls.objects.filter(pk=1).update(number=models.F("number") + 1)
 
 
+class Users(UserManager["User"]):
+    """Django's, where `createsuperuser` makes an admin of the desk, and no trader."""
+
+    def create_superuser(self, username: str, **fields: Any) -> "User":  # type: ignore[override]
+        return super().create_superuser(username, **{"desk_role": Desk.ADMIN, **fields})
+
+
 class User(AbstractUser):
     """token_version: raising it ends every token, page session and socket there is.
 
@@ -48,6 +55,7 @@ class User(AbstractUser):
     desk_role = models.CharField(max_length=16, choices=Desk, default=Desk.TRADER)
     token_version = models.PositiveIntegerField(default=1)
     _loaded: tuple[Any, ...] = ()
+    objects = Users()
 
     class Meta:
         ordering = ("username",)

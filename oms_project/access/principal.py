@@ -9,8 +9,7 @@ counts everywhere within that time.
 import dataclasses
 import threading
 import uuid
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final
 
@@ -20,9 +19,10 @@ from django.contrib.auth import SESSION_KEY, get_user
 from django.http import HttpRequest, parse_cookie
 from django.middleware.csrf import CsrfViewMiddleware
 
-from oms_project.access import actors, changes, tokens
+from oms_project.access import actors, changes, rights, tokens
 from oms_project.access.errors import AccessError
-from oms_project.access.models import ApiKey, Desk, Membership, TokenFamily, User
+from oms_project.access.models import Account, ApiKey, Membership, TokenFamily, User
+from oms_project.access.rights import Action, Reach
 from oms_project.access.sessions import SessionStore
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
 from oms_project.kernel.words import Role
@@ -39,18 +39,11 @@ _now_ns = SystemClock.now_ns
 _logger = structlog.get_logger(__name__)
 
 
-class Action(StrEnum):
-    """What somebody wants to do with an account. Every member may read."""
-
-    READ = "read"
-    TRADE = "trade"
-    CANCEL = "cancel"
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody let in. roles: account id -> what this user may do with it; via: token | session | key.
+    """Somebody let in. roles: account id -> their membership; via: token | session | key.
 
+    everybodys: every account there is, for who reads them all (as viewer, where they are no member).
     scopes: what an API key was made for, None for people; key_id: which one it is.
     Stands in for Django's user in REST views (`request.user`).
     """
@@ -62,6 +55,7 @@ class Principal:
     via: str
     scopes: frozenset[str] | None = None
     key_id: str = ""
+    everybodys: Mapping[str, Role] | None = None
 
     is_authenticated = True
     is_anonymous = False
@@ -76,62 +70,65 @@ class Principal:
         """Who this is in the log."""
         return actors.of_user(self.user_id, self.username, self.key_id)
 
-    def on(self, account_id: str, action: Action) -> Problem | None:
-        """Return why this user may not do *action* with an account; None: they may.
+    @property
+    def readable(self) -> Mapping[str, Role]:
+        """Every account that exists for this user, and the role on it."""
+        return self.roles if self.everybodys is None else self.everybodys
 
-        The only question a door asks before it answers. Somebody else's account does not exist,
-        one's own may be for reading only. A refusal is logged: it is evidence.
+    def on(self, account_id: str, action: Action) -> Problem | None:
+        """Return why this user may not do *action* with an account; None: they may (rights.py).
+
+        Somebody else's account does not exist, one's own may be for reading only. A refusal is
+        logged: it is evidence.
         """
-        if account_id not in self.roles:
+        if account_id not in self.readable:
             refused = NOT_FOUND
-        elif not self.has_scope(action):
+        elif not self._in_scope(action):
             refused = _out_of_scope(action)
-        elif action is Action.READ or self._trades(account_id):
+        elif self._reaches(account_id, action):
             return None
         else:
             refused = Problem("permission_denied", f"Your role on this account does not {action}.")
         self._log_refusal(refused, action=action, account_id=account_id[:ACCOUNT_ID_CHARS_MAX])
         return refused
 
-    def has_scope(self, action: Action) -> bool:
-        """Tell whether an API key was made for *action*; who may trade may cancel. People always."""
-        if self.scopes is None or action in self.scopes:
-            return True
-        return action is Action.CANCEL and Action.TRADE in self.scopes
-
-    def may_read(self) -> Problem | None:
-        """Return why nothing at all may be read; None: something may."""
-        if self.has_scope(Action.READ):
+    def may(self, action: Action) -> Problem | None:
+        """Return why this user may not do *action* at all; None: they may, to some account at least."""
+        if not self._in_scope(action):
+            refused = _out_of_scope(action)
+        elif rights.reach(self.desk_role, action) is not Reach.NONE:
             return None
-        refused = _out_of_scope(Action.READ)
-        self._log_refusal(refused, action=Action.READ)
+        else:
+            refused = Problem(
+                "permission_denied", f"Your role is not to {rights.MEANINGS[action]}."
+            )
+        self._log_refusal(refused, action=action)
         return refused
 
-    def works_as(self, *desks: Desk) -> Problem | None:
-        """Return why this user may not do what only these desk roles do; None: they may."""
-        if self.desk_role in desks:
-            return None
-        names = " or ".join(desk.label.lower() for desk in desks)
-        refused = Problem("permission_denied", f"Only a {names} may do this.")
-        self._log_refusal(refused, action="work as " + names)
-        return refused
+    def can_read(self, account_id: str) -> bool:
+        return account_id in self.readable and self._in_scope(Action.READ)
+
+    def can_trade(self, account_id: str) -> bool:
+        return self._in_scope(Action.TRADE) and self._reaches(account_id, Action.TRADE)
+
+    def _in_scope(self, action: Action) -> bool:
+        return self.scopes is None or rights.in_scope(self.scopes, action)
+
+    def _reaches(self, account_id: str, action: Action) -> bool:
+        match rights.reach(self.desk_role, action):
+            case Reach.ALL:
+                return account_id in self.readable
+            case Reach.MEMBER:
+                return account_id in self.roles
+            case Reach.TRADING:
+                return self.roles.get(account_id) is Role.TRADER
+        return False
 
     def _log_refusal(self, refused: Problem, **about: str) -> None:
         _logger.warning(
             "access_refused", code=refused.code, user_id=self.user_id, username=self.username,
             desk_role=str(self.desk_role), via=self.via, key_id=self.key_id, **about,
         )  # fmt: skip
-
-    def can_read(self, account_id: str) -> bool:
-        """Every member of the account may look."""
-        return account_id in self.roles and self.has_scope(Action.READ)
-
-    def can_trade(self, account_id: str) -> bool:
-        return self._trades(account_id) and self.has_scope(Action.TRADE)
-
-    def _trades(self, account_id: str) -> bool:
-        """A member with the role trader who works as a trader: no other desk role ever trades."""
-        return self.roles.get(account_id) is Role.TRADER and self.desk_role == Desk.TRADER
 
 
 def _out_of_scope(action: Action) -> Problem:
@@ -275,7 +272,18 @@ def cookies_of(header: str) -> dict[str, str]:
 
 
 def _principal(user: User, via: str) -> Principal:
-    return Principal(str(user.pk), user.username, user.desk_role, _roles(user), via)
+    roles = _roles(user)
+    return Principal(
+        str(user.pk), user.username, user.desk_role, roles, via, everybodys=_everybodys(user, roles)
+    )
+
+
+def _everybodys(user: User, roles: Mapping[str, Role]) -> Mapping[str, Role] | None:
+    """Return every account for who reads them all."""
+    if rights.reach(user.desk_role, Action.READ) is not Reach.ALL:
+        return None
+    ids = Account.objects.values_list("id", flat=True)
+    return MappingProxyType({account: Role.VIEWER for account in ids} | dict(roles))
 
 
 def _roles(user: User) -> Mapping[str, Role]:
@@ -292,12 +300,18 @@ def of_key(key: ApiKey) -> Principal:
     """Return what a program with *key* may do: never more than its owner may now."""
     user = key.user
     roles = _roles(user)
+    every = _everybodys(user, roles)
     if key.accounts:
-        mine = {account: role for account, role in roles.items() if account in key.accounts}
-        roles = MappingProxyType(mine)
+        roles = _some(roles, key.accounts)
+        every = None if every is None else _some(every, key.accounts)
     return Principal(
-        str(user.pk), user.username, user.desk_role, roles, "key", frozenset(key.scopes), key.pk
-    )
+        str(user.pk), user.username, user.desk_role, roles, "key", frozenset(key.scopes), key.pk,
+        every,
+    )  # fmt: skip
+
+
+def _some(roles: Mapping[str, Role], accounts: Sequence[str]) -> Mapping[str, Role]:
+    return MappingProxyType({one: role for one, role in roles.items() if one in accounts})
 
 
 # ------------------------------------------------------------------ CSRF

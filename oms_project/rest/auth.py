@@ -18,6 +18,7 @@ from oms_project.access import principal as access
 from oms_project.access.callers import Call
 from oms_project.access.errors import AccessError
 from oms_project.access.principal import Principal
+from oms_project.access.rights import Action
 from oms_project.rest.problem import ProblemError
 
 FIELDS: Final = {
@@ -43,7 +44,7 @@ class DoorAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Principal, Principal] | None:
         principal = self._principal(request)
         if principal is not None:
-            refused = principal.may_read()
+            refused = principal.may(Action.READ)
             if refused is not None:
                 raise ProblemError(refused)
             request.principal = principal

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from oms_project.access import key_ring, keys, users
 from oms_project.access.errors import KeyFormError
 from oms_project.access.models import ApiKey
+from oms_project.access.rights import Action
 from oms_project.problem import NOT_FOUND, Entry, Problem
 from oms_project.rest.fields import Body, Text, valid
 from oms_project.rest.parameters import Parameters
@@ -153,8 +154,9 @@ class KeyRevokeView(APIView):
 
 
 def _person(request: Request) -> None:
-    if request.user.key_id:
-        raise ProblemError(Problem("permission_denied", "An API key manages no keys."))
+    refused = request.user.may(Action.KEYS)
+    if refused is not None:
+        raise ProblemError(refused)
 
 
 def _own(request: Request, key_id: str) -> ApiKey:

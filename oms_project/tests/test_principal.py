@@ -16,8 +16,9 @@ from django.test import Client
 
 from oms_project.access import principal, tokens
 from oms_project.access.errors import AccessError
-from oms_project.access.models import Account, Desk, Membership, TokenFamily
-from oms_project.access.principal import Action, Cache, Principal
+from oms_project.access.models import Account, Membership, TokenFamily
+from oms_project.access.principal import Cache, Principal
+from oms_project.access.rights import Action
 from oms_project.adapters.clock import NS_PER_S, FakeClock, SystemClock
 from oms_project.kernel.words import Role
 
@@ -107,18 +108,22 @@ def test_the_log_does_not_grow_by_what_is_asked_for() -> None:
     assert len(lines[0]["account_id"]) == principal.ACCOUNT_ID_CHARS_MAX
 
 
-def test_who_works_as() -> None:
+def test_what_needs_no_account() -> None:
     """What belongs to a desk role needs no membership, and a membership gives none of it."""
     officer = dataclasses.replace(ANN, desk_role="risk_officer", roles={})
-    assert officer.works_as(Desk.RISK_OFFICER, Desk.OPERATOR) is None
+    assert officer.may(Action.WATCH) is None
     with structlog.testing.capture_logs() as lines:
-        refused = ANN.works_as(Desk.RISK_OFFICER, Desk.OPERATOR)
+        refused = ANN.may(Action.WATCH)
     assert refused is not None
-    assert (refused.code, refused.detail) == (
-        "permission_denied",
-        "Only a risk officer or operator may do this.",
-    )
+    assert refused.code == "permission_denied"
     assert [line["event"] for line in lines] == ["access_refused"]
+
+
+def test_a_role_nobody_has() -> None:
+    """Default deny: what the table does not name may nothing."""
+    stranger = dataclasses.replace(ANN, desk_role="owner")
+    assert not stranger.can_trade("a-1")
+    assert all(stranger.on("a-1", action) is not None for action in Action)
 
 
 BAD = [

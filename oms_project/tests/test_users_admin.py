@@ -137,7 +137,9 @@ def test_nobody_changes_their_own_rights(admin: Client) -> None:
 @pytest.fixture
 def clerk(admin: Client) -> Client:
     """Somebody who may edit users and is no superuser."""
-    user = User.objects.create_user("clerk", password="a long enough one", is_staff=True)
+    user = User.objects.create_user(
+        "clerk", password="a long enough one", is_staff=True, desk_role="admin"
+    )
     names = ("view_user", "change_user", "add_user", "delete_user", "change_membership")
     names += ("view_membership", "add_membership", "delete_membership")
     user.user_permissions.set(Permission.objects.filter(codename__in=names))

@@ -17,6 +17,7 @@ from marketdata import wiring as market
 from marketdata.domain.instrument import UNITS_MAX, units_text
 from oms_project.access import accounts, actors
 from oms_project.access.models import Account
+from oms_project.access.rights import Action, user_may
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import BalanceRow
 from oms_project.kernel.words import AccountState
@@ -181,8 +182,8 @@ class AccountAdmin(changes.LoggedAdmin):
                     "restricted_symbols")  # fmt: skip
     list_filter = ("state",)
     search_fields = ("name", "id")
-    adders = frozenset({"admin"})
-    editable = {"risk_officer": LIMIT_FIELDS | {"state"}, "admin": frozenset({"name"})}
+    adds = Action.REFER
+    editable = {Action.LIMIT: LIMIT_FIELDS | {"state"}, Action.REFER: frozenset({"name"})}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         hidden = changes.HIDDEN if obj is None or self.has_change_permission(request, obj) else ()
@@ -239,7 +240,7 @@ class AccountAdmin(changes.LoggedAdmin):
 
     # -------------------------------------------------------------- money
     def has_adjust_permission(self, request: HttpRequest) -> bool:
-        return changes.role_of(request) == "admin"
+        return user_may(request.user, Action.MONEY)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.adjust_view)

@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from oms_project.access import actors
+from oms_project.access.rights import Action, user_may
 from oms_project.kernel import ids
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
 from oms_project.rest import times
@@ -260,37 +261,37 @@ class LoggedForm(RequestForm, forms.ModelForm):
 
 # ------------------------------------------------------------------ pages
 class LoggedAdmin(admin.ModelAdmin):
-    """A page of the admin that writes nothing itself. adders: desk roles that may ask for new rows;
-    editable: desk role -> the fields it may change.
+    """A page of the admin that writes nothing itself. adds: what one must be allowed to ask for new rows;
+    editable: what one is allowed -> the fields it is about (access/rights.py).
     """
 
     actions = None
     list_per_page = 50
     change_form_template = "admin/logged_change_form.html"
     kind = ""
-    viewers = frozenset({"risk_officer", "operator", "admin"})
-    adders: frozenset[str] = frozenset()
-    editable: Mapping[str, frozenset[str]] = {}
+    adds: Action | None = None
+    editable: Mapping[Action, frozenset[str]] = {}
 
     # -------------------------------------------------------------- who may
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return role_of(request) in self.viewers
+        return user_may(request.user, Action.WATCH)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return role_of(request) in self.adders
+        return self.adds is not None and user_may(request.user, self.adds)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return role_of(request) in self.editable
+        return bool(self.fields_for(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def fields_for(self, request: HttpRequest, obj: Any) -> frozenset[str]:
         """Return the fields this user may change on *obj* (None: a new one)."""
-        return self.editable.get(role_of(request), frozenset())
+        found = (names for action, names in self.editable.items() if user_may(request.user, action))
+        return frozenset().union(*found)
 
     # -------------------------------------------------------------- the form
     def get_form(
@@ -378,7 +379,3 @@ class LoggedAdmin(admin.ModelAdmin):
 
 def _new(obj: Any) -> bool:
     return obj.sent is not None and obj.sent[1]
-
-
-def role_of(request: HttpRequest) -> str:
-    return getattr(request.user, "desk_role", "") if request.user.is_active else ""

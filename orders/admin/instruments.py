@@ -22,6 +22,7 @@ from marketdata.domain.instrument import (
     Units,
 )
 from marketdata.models import Instrument as InstrumentRow
+from oms_project.access.rights import Action
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.words import InstrumentState
 from orders import wiring
@@ -192,8 +193,8 @@ class InstrumentAdmin(changes.LoggedAdmin):
                     "taker_fee", "maker_fee")  # fmt: skip
     list_filter = ("state",)
     search_fields = ("symbol",)
-    adders = frozenset({"admin"})
-    editable = {"risk_officer": RISK_FIELDS, "admin": ALL_FIELDS}
+    adds = Action.REFER
+    editable = {Action.LIMIT: RISK_FIELDS, Action.REFER: ALL_FIELDS}
 
     tick_size = _shown("tick size", "tick size")
     lot_size = _shown("lot size", "lot size")

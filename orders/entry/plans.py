@@ -18,7 +18,8 @@ import msgspec
 from marketdata import wiring as market
 from marketdata.domain.instrument import SYMBOL_PATTERN
 from oms_project import metrics
-from oms_project.access.principal import Action, Principal
+from oms_project.access.principal import Principal
+from oms_project.access.rights import Action
 from oms_project.adapters.intake import COMMIT_S_MAX
 from oms_project.kernel import ids as make
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
@@ -224,7 +225,7 @@ def find_order(gateway: Gateway, principal: Principal, order_id: str) -> OrderRo
     """Return an order this principal may read: stored, or acknowledged a moment ago."""
     if not make.is_id(order_id):
         return None
-    account_ids = tuple(principal.roles)
+    account_ids = tuple(principal.readable)
     row = gateway.store.get(order_id, account_ids)
     return row if row is not None else gateway.pending_order(order_id, account_ids)
 

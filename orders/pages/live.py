@@ -1,6 +1,5 @@
 """The desk of the running product: reads from queries and the price view, writes through the API."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -12,10 +11,9 @@ from django.http import HttpRequest
 
 from marketdata import queries as market_queries
 from marketdata import wiring as market
-from oms_project.access import accounts as accounts_table
 from oms_project.access import principal as access
 from oms_project.access.errors import AccessError
-from oms_project.access.models import Desk as DeskRole
+from oms_project.access.rights import Action
 from oms_project.kernel.ports import OrderQuery
 from oms_project.kernel.words import Role
 from oms_project.rest.parameters import Parameters
@@ -31,8 +29,6 @@ TRADES_MAX = 50
 SEARCH_CHARS_MIN: Final = 4
 HEX: Final = "0123456789abcdef"
 LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-WATCHERS: Final = frozenset({DeskRole.RISK_OFFICER, DeskRole.OPERATOR, DeskRole.ADMIN})
-"""They look at every account and at the machinery; none of them trades (principal.can_trade)."""
 
 
 class LiveDesk:
@@ -40,22 +36,18 @@ class LiveDesk:
 
     # ------------------------------------------------------------------ who
     def _looker(self, request: HttpRequest) -> access.Principal:
-        """Return who is looking. Who watches over the desk looks at every account and trades none.
+        """Return who is looking.
 
         Raises:
             PermissionDenied: the session has ended while the page was made.
         """
         try:
-            who = access.from_session(request.COOKIES)
+            return access.from_session(request.COOKIES)
         except AccessError as error:
             raise PermissionDenied from error
-        if who.desk_role not in WATCHERS:
-            return who
-        everything = {row.account_id: Role.VIEWER for row in accounts_table.load_all()}
-        return dataclasses.replace(who, roles=everything)
 
     def _readable_ids(self, request: HttpRequest) -> tuple[str, ...]:
-        return tuple(self._looker(request).roles)
+        return tuple(self._looker(request).readable)
 
     def role(self, request: HttpRequest) -> str:
         return str(self._looker(request).desk_role)
@@ -64,11 +56,11 @@ class LiveDesk:
         who = self._looker(request)
         return [
             one if who.can_trade(one["account_id"]) else {**one, "role": Role.VIEWER}
-            for one in wiring.read_side().accounts(who.roles)
+            for one in wiring.read_side().accounts(who.readable)
         ]
 
     def operations(self, request: HttpRequest) -> Value | None:
-        if self._looker(request).desk_role not in WATCHERS:
+        if self._looker(request).may(Action.WATCH) is not None:
             return None
         return operations.look()
 
@@ -123,7 +115,7 @@ class LiveDesk:
     # ------------------------------------------------------------------ orders
     def orders(self, request: HttpRequest, query: Mapping[str, str]) -> Value:
         who = self._looker(request)
-        if not who.roles or ("account_id" in query and not who.can_read(query["account_id"])):
+        if not who.readable or ("account_id" in query and not who.can_read(query["account_id"])):
             return {"orders": [], "next_cursor": None}
         text = query.get("search", "").lower()
         asked = {name: value for name, value in query.items() if name != "search"}

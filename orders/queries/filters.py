@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from marketdata.domain.instrument import SYMBOL_PATTERN
-from oms_project.access.principal import Action, Principal
+from oms_project.access.principal import Principal
+from oms_project.access.rights import Action
 from oms_project.kernel.ids import CLIENT_ORDER_ID_PATTERN
 from oms_project.kernel.ports import OrderQuery
 from oms_project.kernel.words import Side, Status
@@ -52,7 +53,7 @@ def readable(parameters: Parameters, principal: Principal) -> tuple[str, ...]:
     """Return the account asked for, or all that *principal* may read."""
     account_id = parameters.get("account_id")
     if account_id is None:
-        return tuple(sorted(principal.roles))
+        return tuple(sorted(principal.readable))
     refused = principal.on(account_id, Action.READ)
     if refused is not None:
         raise ProblemError(refused)

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from oms_project.access.principal import Action
+from oms_project.access.rights import Action
 from oms_project.kernel.words import Role
 from oms_project.rest.parameters import Parameters
 from oms_project.rest.problem import NOT_FOUND, ProblemError, invalid_query
@@ -29,7 +29,7 @@ class AccountListView(APIView):
     )
     def get(self, request: Request) -> Response:
         Parameters.of(request)
-        return Response({"accounts": wiring.read_side().accounts(request.user.roles)})
+        return Response({"accounts": wiring.read_side().accounts(request.user.readable)})
 
 
 class AccountView(APIView):
@@ -105,5 +105,5 @@ def _role(request: Request, account_id: str) -> Role:
     refused = request.user.on(account_id, Action.READ)
     if refused is not None:
         raise ProblemError(refused)
-    role: Role = request.user.roles[account_id]
+    role: Role = request.user.readable[account_id]
     return role

@@ -1,22 +1,18 @@
 """REST for risk officers and operators: what only those who watch over the desk may read."""
 
-from typing import Final
-
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from oms_project.access.models import Desk
+from oms_project.access.rights import Action
 from oms_project.rest import times
 from oms_project.rest.parameters import Parameters
 from oms_project.rest.problem import ProblemError
 from oms_project.rest.schema import problems
 from orders import integrity, wiring
 from orders.rest.schemas import Schema
-
-WATCHERS: Final = (Desk.RISK_OFFICER, Desk.OPERATOR)
 
 
 class IntegritySchema(Schema):
@@ -46,7 +42,7 @@ class IntegrityView(APIView):
     )
     def get(self, request: Request) -> Response:
         Parameters.of(request)
-        refused = request.user.works_as(*WATCHERS)
+        refused = request.user.may(Action.WATCH)
         if refused is not None:
             raise ProblemError(refused)
         result = wiring.integrity()

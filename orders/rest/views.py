@@ -49,7 +49,7 @@ class OrderView(APIView):
     )
     def get(self, request: Request, order_id: str) -> Response:
         Parameters.of(request)
-        found = wiring.read_side().order(an_id(order_id), tuple(request.user.roles))
+        found = wiring.read_side().order(an_id(order_id), tuple(request.user.readable))
         if found is None:
             raise ProblemError(NOT_FOUND)
         return Response(found)
@@ -72,7 +72,7 @@ class OrderEventsView(APIView):
         from_seq = parameters.whole("from_seq", default=0, least=0, most=INT64_MAX)
         found = wiring.read_side().events(
             an_id(order_id),
-            tuple(request.user.roles),
+            tuple(request.user.readable),
             from_seq=from_seq,
             limit=parameters.limit,
         )
@@ -96,7 +96,7 @@ class OrderFillsView(APIView):
         try:
             found = reader.order_fills(
                 an_id(order_id),
-                tuple(request.user.roles),
+                tuple(request.user.readable),
                 cursor=parameters.cursor,
                 limit=parameters.limit,
             )

@@ -44,7 +44,7 @@ def test_the_result_of_the_newest_check() -> None:
     assert (check.status, check.required) == ("failed", False)
 
 
-@pytest.mark.parametrize("desk_role", ["trader", "viewer", "admin"])
+@pytest.mark.parametrize("desk_role", ["trader", "viewer"])
 def test_others_may_not(desk_role: str) -> None:
     """It tells of all accounts."""
     answer = ask(World(), desk_role)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import structlog
 from redis.exceptions import RedisError
 
-from oms_project.access.principal import Action
+from oms_project.access.rights import Action
 from oms_project.adapters.push import channel_group
 from oms_project.kernel.numbers import INT64_MAX
 from oms_project.kernel.ports import Clock

@@ -10,7 +10,7 @@ from oms_project.management.terminal import TerminalCommand
 
 class Command(TerminalCommand):
     help = (
-        "Write docs/order-states.md, docs/env.md and .env.example from the code.\n\n"
+        "Write docs/order-states.md, docs/env.md, docs/roles.md and .env.example from the code.\n\n"
         "Examples:\n"
         "  manage.py docs_generate\n"
         "  manage.py docs_generate --check     # write nothing; fail if one is not current"
