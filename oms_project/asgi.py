@@ -16,6 +16,7 @@ from django.conf import settings  # noqa: E402
 
 from marketdata import wiring as market  # noqa: E402
 from marketdata.ws.routing import websocket_urlpatterns as market_sockets  # noqa: E402
+from oms_project.access import hashing  # noqa: E402
 from oms_project.lifespan import Lifespan, Part, running  # noqa: E402
 from oms_project.probes import HEART  # noqa: E402
 from oms_project.rest.door import limits  # noqa: E402
@@ -52,6 +53,7 @@ sockets = URLRouter([*market_sockets, *order_sockets, unknown])
 
 PARTS: list[Part] = [
     releasing,
+    hashing.in_line,
     lambda: running("heart", HEART.run),
     lambda: running("seats", SEATS.watch),
     following_prices,

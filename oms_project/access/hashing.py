@@ -4,13 +4,12 @@ One hash takes some 50 ms of a core and 16 MiB, on purpose. Whoever asks waits i
 is long, or does not move, there is no answer rather than a slow product.
 """
 
+import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from typing import Final
 
@@ -25,19 +24,19 @@ NICENESS: Final = 10
 RETRY_S: Final = 2
 
 _line: Final = threading.BoundedSemaphore(AT_ONCE + WAITING_MAX)
+_serving: list[object] = []
 
 
-_patient: Final = ContextVar("patient", default=False)
-
-
-@contextmanager
-def patiently() -> Iterator[None]:
-    """Hash here and now, however long it takes: a command has no desk to slow down, and no retry."""
-    token = _patient.set(True)
+@contextlib.asynccontextmanager
+async def in_line() -> AsyncIterator[None]:
+    """Let callers stand in line while this process serves. A command hashes here and now, however long
+    it takes: it has no desk to slow down, and nobody who tries again."""
+    this = object()
+    _serving.append(this)
     try:
         yield
     finally:
-        _patient.reset(token)
+        _serving.remove(this)
 
 
 def _give_way() -> None:
@@ -60,7 +59,7 @@ class BoundedScrypt(ScryptPasswordHasher):
         self, password: str, salt: str, n: int | None = None, r: int | None = None,
         p: int | None = None,
     ) -> str:  # fmt: skip
-        if _patient.get():
+        if not _serving:
             return super().encode(password, salt, n, r, p)
         if not _line.acquire(blocking=False):
             raise AccessError("rate_limited", RETRY_S)

@@ -67,10 +67,10 @@ def measure(running: Product, account_ids: list[str], crowd: str, prices: dict[s
     """Measure the trader alone, then beside each flood."""
     stage = Stage(running.port, account_ids, crowd, a_trader(), workload.Orders(3, prices))
     begun_ns = _clock.monotonic_ns()
-    _, errors = client.run(_beside(stage, None, 2))  # type: ignore[misc]
+    _, errors = client.run(beside(stage, None, 2))  # type: ignore[misc]
     figures: dict[str, dict[str, float]] = {}
     for name, flood in FLOODS.items():
-        figures[name], failed = client.run(_beside(stage, flood, seconds))  # type: ignore[misc]
+        figures[name], failed = client.run(beside(stage, flood, seconds))  # type: ignore[misc]
         errors += failed
     quiet = figures.pop("quiet")
     times = {name: round(found["p99_ms"] / quiet["p99_ms"], 2) for name, found in figures.items()}
@@ -85,7 +85,7 @@ def measure(running: Product, account_ids: list[str], crowd: str, prices: dict[s
     )  # fmt: skip
 
 
-async def _beside(stage: Stage, flood: Flood | None, seconds: int) -> tuple[dict[str, float], int]:
+async def beside(stage: Stage, flood: Flood | None, seconds: int) -> tuple[dict[str, float], int]:
     """Send the trader's orders, a flood beside them or not; return their percentiles and failures."""
     requests = []
     for _ in range(seconds * RATE):
@@ -143,14 +143,14 @@ async def _batches(stage: Stage, stop: asyncio.Event) -> None:
     )  # fmt: skip
 
 
-async def _log_ins(stage: Stage, stop: asyncio.Event) -> None:
+async def flood_log_ins(stage: Stage, stop: asyncio.Event) -> None:
     """The right password: what costs is the hash."""
     body = _encode({"username": "bench", "password": workload.PASSWORD})
     request = client.request("POST", "/api/auth/login", body)
     await asyncio.gather(*(_again(stage, stop, lambda _: request) for _ in range(LOG_INS)))
 
 
-async def _lists(stage: Stage, stop: asyncio.Event) -> None:
+async def flood_lists(stage: Stage, stop: asyncio.Event) -> None:
     request = client.request("GET", "/api/orders?limit=500", b"", token=stage.crowd)
     await asyncio.gather(*(_again(stage, stop, lambda _: request) for _ in range(LISTS)))
 
@@ -178,7 +178,7 @@ async def _sockets(stage: Stage, stop: asyncio.Event) -> None:
 FLOODS: Final[dict[str, Flood | None]] = {
     "quiet": None,
     "batches": _batches,
-    "log-ins": _log_ins,
+    "log-ins": flood_log_ins,
     "sockets": _sockets,
-    "lists": _lists,
+    "lists": flood_lists,
 }

@@ -15,6 +15,7 @@ from oms_project.management.commands import up
 from orders import engine, wiring
 from orders import replay as replay_log
 from orders.bench import against, client, verify, workload
+from orders.bench import attack as hostile
 from orders.bench import fairness as beside
 from orders.bench.product import Product, free_port, own_cpu_us
 from orders.bench.read import read
@@ -223,6 +224,12 @@ def fairness(*, seconds: int, accounts: int) -> Result:
         return beside.measure(running, account_ids, token, prices, seconds)
 
 
+def attack(*, seconds: int, accounts: int) -> Result:
+    """Everything hostile at once, and what is left of the process that it was done to."""
+    with product(accounts) as (running, account_ids, token, prices):
+        return hostile.measure(running, account_ids, token, prices, seconds)
+
+
 def replay(progress: Callable[[int], None] | None = None) -> Result:
     """Fill the log, then rebuild the state from it: how fast is a recovery?"""
     del progress
@@ -235,4 +242,7 @@ def replay(progress: Callable[[int], None] | None = None) -> Result:
     )  # fmt: skip
 
 
-SCENARIOS = {"batch": batch, "single": single, "replay": replay, "read": read, "fairness": fairness}
+SCENARIOS = {
+    "attack": attack, "batch": batch, "fairness": fairness, "read": read, "replay": replay,
+    "single": single,
+}  # fmt: skip

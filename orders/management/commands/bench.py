@@ -20,7 +20,8 @@ class Command(BaseCommand):
         "  manage.py bench single --max\n"
         "  manage.py bench replay\n"
         "  manage.py bench read --orders 1000000\n"
-        "  manage.py bench fairness --seconds 5"
+        "  manage.py bench fairness --seconds 5\n"
+        "  manage.py bench attack --seconds 600"
     )
 
     def add_arguments(self, parser) -> None:
@@ -75,6 +76,8 @@ class Command(BaseCommand):
             result = scenarios.read(orders=options["orders"])
         elif scenario == "fairness":
             result = scenarios.fairness(seconds=options["seconds"], accounts=options["accounts"])
+        elif scenario == "attack":
+            result = scenarios.attack(seconds=options["seconds"], accounts=options["accounts"])
         else:
             result = scenarios.replay()
         show(result, as_json=options["json"])

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from marketdata.adapters import instruments
 from marketdata.domain.demo import INSTRUMENTS
 from marketdata.domain.instrument import SCALE
-from oms_project.access import accounts, hashing, users
+from oms_project.access import accounts, users
 from oms_project.kernel.numbers import scaled
 from oms_project.kernel.words import AccountState
 from orders import wiring
@@ -35,12 +35,11 @@ class Command(BaseCommand):
         for account in demo.ACCOUNTS:
             if account.account_id not in known:
                 self._open(account)
-        with hashing.patiently():
-            for login in demo.LOGINS:
-                users.ensure(
-                    login.username, demo.PASSWORD, desk_role=login.desk_role, staff=login.staff,
-                    superuser=login.superuser, member=login.member,
-                )  # fmt: skip
+        for login in demo.LOGINS:
+            users.ensure(
+                login.username, demo.PASSWORD, desk_role=login.desk_role, staff=login.staff,
+                superuser=login.superuser, member=login.member,
+            )  # fmt: skip
         if verbosity:
             names = ", ".join(login.username for login in demo.LOGINS)
             self.stdout.write(f"Demo is there. Log in as {names}; password {demo.PASSWORD}")
