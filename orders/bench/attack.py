@@ -38,6 +38,7 @@ THREADS_MORE: Final = 8
 ANSWER_S: Final = 60.0
 BATCH_PAUSE_S: Final = 0.5
 MIB: Final = 1024 * 1024
+HOSTILE_AT_ONCE: Final = 4
 SLOW_AT_ONCE: Final = 20
 SOCKETS_AT_ONCE: Final = 8
 _clock = SystemClock()
@@ -137,11 +138,16 @@ async def _exchange(port: int, data: bytes) -> bytes:
 
 async def _hostile(stage: Stage, stop: asyncio.Event, tally: Tally) -> None:
     requests = list(hostile_requests(stage.crowd))
-    while not stop.is_set():
-        for what, data in requests:
-            if stop.is_set():
-                return
+
+    async def one(first: int) -> None:
+        number = first
+        while not stop.is_set():
+            what, data = requests[number % len(requests)]
             tally.note(what, await _exchange(stage.port, data))
+            number += 1
+
+    each = len(requests) // HOSTILE_AT_ONCE
+    await asyncio.gather(*(one(number * each) for number in range(HOSTILE_AT_ONCE)))
 
 
 async def _slow(stage: Stage, stop: asyncio.Event, tally: Tally) -> None:
