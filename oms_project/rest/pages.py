@@ -17,6 +17,7 @@ def error_page(request: HttpRequest, status: int, title: str) -> HttpResponse:
     context = {
         "status": status,
         "title": title,
+        "path": request.path,
         "request_id": getattr(request, "request_id", ""),
     }
     # Where something broke, the page asks nothing of the session or the database.

@@ -202,6 +202,17 @@ def test_nobody_waits_for_ever(slow: Slow, monkeypatch: Any) -> None:
     assert BoundedScrypt().encode("x", "salt")  # who gave up is out of the line
 
 
+@pytest.mark.parametrize("path", ["/login/", "/admin/login/"])
+def test_a_person_is_told_to_try_again(slow: Slow, monkeypatch: Any, path: str) -> None:
+    """A line that does not move is nobody's wrong password: the page says so and leads back."""
+    monkeypatch.setattr(hashing, "WAIT_S_MAX", 0.01)
+    answer = page("somebody", at=path)
+    slow.go.set()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, str(hashing.RETRY_S))
+    assert "try again" in answer.text
+    assert f'href="{path}"' in answer.text
+
+
 def test_a_command_is_not_hurried(monkeypatch: Any) -> None:
     """The demo is seeded on a machine however slow: there nobody waits behind it, and nobody retries."""
     monkeypatch.setattr(hashing, "WAIT_S_MAX", 0.0)
