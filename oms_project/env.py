@@ -80,6 +80,14 @@ VARS: Mapping[str, Var] = {
     "OMS_IN_FLIGHT_MAX": Var(
         "10000", int, "orders a web process takes ahead of what is shown; then 503 overloaded"
     ),
+    "OMS_REQUESTS_PER_10S": Var(
+        "100000", int, "weight of reads that an API key or a user has in 10 s"
+    ),
+    "OMS_ORDERS_PER_S": Var("50000", int, "orders a second of a key or user, and of an account"),
+    "OMS_ORDERS_PER_DAY": Var("500000000", int, "the same for a UTC day"),
+    "OMS_CANCELS_PER_10S": Var(
+        "50000", int, "cancels of a key or user in 10 s, whatever they ordered"
+    ),
     "OMS_LOG_LEVEL": Var("INFO", str, "DEBUG, INFO, WARNING, ERROR"),
     "OMS_LOG_FORMAT": Var("console", str, "console | json"),
     "OMS_CRASH": Var("", str, "name:nth, kills the process at a named crash point; tests only"),
@@ -126,6 +134,10 @@ class Env:
     log_keep_records: int
     claim_days: int
     in_flight_max: int
+    requests_per_10s: int
+    orders_per_s: int
+    orders_per_day: int
+    cancels_per_10s: int
     log_level: str
     log_format: str
     crash: str
@@ -155,10 +167,12 @@ def read(source: Mapping[str, str]) -> Env:
         data_dir = BASE_DIR / data_dir
     values["data_dir"] = data_dir
     values["log_url"] = values["log_url"] or f"sqlite://{data_dir / 'log'}"
-    if values["in_flight_max"] < 1:
-        raise ValueError("OMS_IN_FLIGHT_MAX must be at least 1")
-    if values["partitions"] < 1:
-        raise ValueError("OMS_PARTITIONS must be at least 1")
+    for name in (
+        "in_flight_max", "partitions", "requests_per_10s", "orders_per_s", "orders_per_day",
+        "cancels_per_10s",
+    ):  # fmt: skip
+        if values[name] < 1:
+            raise ValueError(f"OMS_{name.upper()} must be at least 1")
     if values["connections_max"] < 2:
         raise ValueError("OMS_CONNECTIONS_MAX must be at least 2")
     assert set(values) == {field.name for field in fields(Env)}, "VARS and Env name the same things"

@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from marketdata import wiring as marketdata_wiring
+from oms_project.access import quota
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
 from oms_project.adapters.dead_letters import Pause, Pauses
 from oms_project.checks import CHECK_S, FAILED, OK, Check, Checks, is_ready
@@ -67,6 +68,13 @@ def _redis() -> Mapping[str, Any]:
         settings.ENV.redis_url, socket_timeout=CHECK_S, socket_connect_timeout=CHECK_S
     ) as client:
         client.ping()
+    return {}
+
+
+def _limits() -> Mapping[str, Any]:
+    """Each process counts requests for itself while Redis is away: together they let more through."""
+    if quota.count_alone():
+        raise LookupError("rate limits are counted by each process for itself")
     return {}
 
 
@@ -197,6 +205,8 @@ def checks(role: str, **own: Check) -> Checks:
         informational = {
             "prices": _prices, "lag": _lag, "integrity": _integrity, "dead_letters": _dead_letters,
         }  # fmt: skip
+    if settings.ENV.redis_url and role == "web":
+        informational["limits"] = _limits
     if settings.ENV.redis_url and role in ("web", "pusher", "worker"):
         informational["redis"] = _redis
     return Checks({**REQUIRED[role], **own}, informational)

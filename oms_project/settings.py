@@ -209,6 +209,7 @@ CSRF_FAILURE_VIEW = "oms_project.rest.problem.csrf_failure"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["oms_project.rest.auth.DoorAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["oms_project.rest.throttling.QuotaThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["oms_project.rest.renderers.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["oms_project.rest.parsers.StrictJsonParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "oms_project.rest.negotiation.JsonNegotiation",

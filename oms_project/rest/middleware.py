@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 
 from oms_project.access.errors import AccessError
 from oms_project.codes import BY_STATUS
-from oms_project.rest import request_ids
+from oms_project.rest import request_ids, throttling
 from oms_project.rest.problem import (
     CONTENT_TYPE,
     Problem,
@@ -83,6 +83,7 @@ def _finish(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase:
             if name in answer.headers:
                 made[name] = answer.headers[name]
         answer = made
+    throttling.tell(request, answer)
     answer[request_ids.HEADER] = request.request_id  # type: ignore[attr-defined]
     return answer
 

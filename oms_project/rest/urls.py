@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from oms_project.rest import key_views, openapi, views
+from oms_project.rest import key_views, limit_views, openapi, views
 
 # The page's script has a URL of its own: the content security policy allows none inside a page.
 swagger = SpectacularSwaggerSplitView.as_view(url_name="schema", authentication_classes=())
@@ -16,6 +16,7 @@ urlpatterns = [
     path("auth/keys/<str:key_id>/rotate", key_views.KeyRotateView.as_view(), name="key-rotate-api"),
     path("auth/keys/<str:key_id>/revoke", key_views.KeyRevokeView.as_view(), name="key-revoke-api"),
     path("meta/errors", views.ErrorsView.as_view(), name="meta-errors"),
+    path("meta/limits", limit_views.LimitsView.as_view(), name="meta-limits"),
     path("meta/time", views.TimeView.as_view(), name="meta-time"),
     path("schema/", openapi.view, name="schema"),
     path("docs/", swagger, name="docs"),

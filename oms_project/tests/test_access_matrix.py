@@ -47,6 +47,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "key-rotate-api": {POST: OWNER},
     "key-revoke-api": {POST: OWNER},
     "meta-errors": OPEN,
+    "meta-limits": OPEN,
     "meta-time": OPEN,
     "meta-order-states": OPEN,
     "schema": OPEN,

@@ -12,7 +12,7 @@ from oms_project.access import changes, key_ring, keys
 from oms_project.access.errors import KeyFormError
 from oms_project.access.models import ApiKey, ApiKeySecret
 from oms_project.adapters import nonces
-from oms_project.adapters.clock import FakeClock
+from oms_project.adapters.clock import NS_PER_MS, FakeClock
 from oms_project.asgi import sockets as routes
 from oms_project.rest.sockets import Seats, guarded
 from oms_project.tests import signer
@@ -145,6 +145,32 @@ def test_nonces_of_two_processes(tmp_path: Any) -> None:
     assert tables <= 4
     first.close()
     second.close()
+
+
+@pytest.mark.services
+def test_nonces_of_two_hosts(tmp_path: Any, valkey_server: Any) -> None:
+    """Redis tells them apart; what was used while it was away is known when it is back."""
+    clock = FakeClock()
+    first, second = (
+        nonces.RedisNonces(
+            valkey_server.url, nonces.FileNonces(tmp_path / f"{host}.sqlite3", clock), clock
+        )
+        for host in ("a", "b")
+    )
+    assert [one.use("key", "nonce-1") for one in (first, second, first)] == [True, False, False]
+    first._rest_until_ns = clock.monotonic_ns() + NS_PER_MS  # Redis is away
+    assert first.use("key", "nonce-2")
+    clock.advance_ns(2 * NS_PER_MS)
+    assert not first.use("key", "nonce-2")
+    first.close()
+    second.close()
+
+
+def test_nonces_without_redis(tmp_path: Any) -> None:
+    """The host's own file answers."""
+    alone = nonces.RedisNonces("redis://127.0.0.1:1/0", nonces.FileNonces(tmp_path / "n.sqlite3"))
+    assert [alone.use("key", "nonce-1") for _ in range(2)] == [True, False]
+    alone.close()
 
 
 def test_the_settings_name_no_key() -> None:

@@ -12,6 +12,7 @@ import structlog
 from asgiref.sync import sync_to_async
 
 from marketdata import wiring as market
+from oms_project.access import quota
 from oms_project.access.principal import Principal
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.kernel.errors import TransportError
@@ -99,8 +100,29 @@ async def _run(
         plan = await _in_thread(route.planner, gateway, principal, headers, body, *route.arguments)
     else:
         plan = route.planner(gateway, principal, headers, body, *route.arguments)
+    verdict = await _charged(principal, plan)
+    if verdict.refused:
+        return verdict.problem
+    answer = await _sent(gateway, plan, headers) if isinstance(plan, Plan) else plan
+    return msgspec.structs.replace(answer, headers={**answer.headers, **verdict.fields})
+
+
+async def _charged(principal: Principal, plan: Plan | Problem | Answer) -> quota.Verdict:
+    """Charge what a request asks for; one that asks for nothing good costs an order."""
     if not isinstance(plan, Plan):
-        return plan
+        charges = quota.of_orders(principal, "", 1)
+    elif plan.orders:
+        charges = quota.of_orders(principal, plan.submission.claim.account_id, plan.orders)
+    else:
+        charges = quota.of_cancel(principal)
+    counters = quota.counters()
+    if counters.blocks:
+        return await _in_thread(counters.charge, charges)
+    return counters.charge(charges)
+
+
+async def _sent(gateway: Gateway, plan: Plan, headers: Headers) -> Answer | Problem:
+    """Return what became of a plan that there is room for."""
     if plan.instead is not None and await _in_thread(plans.known, gateway, plan) is None:
         return plan.instead
     try:

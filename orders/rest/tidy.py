@@ -51,7 +51,7 @@ _BATCH: Final = ("orders_place_batch",)
 _PRICES: Final = ("marketdata_ticker", "marketdata_book", "marketdata_trades")
 ONLY: Final[dict[str, tuple[str, ...]]] = {
     "invalid_credentials": ("auth_login",),
-    "csrf_failed": _ENTRY,
+    "csrf_failed": (*_ENTRY, "keys_make", "keys_rotate", "keys_revoke"),
     "idempotency_key_missing": _ENTRY,
     "idempotency_key_invalid": _ENTRY,
     "idempotency_key_reused": _ENTRY,
@@ -71,7 +71,11 @@ HEADERS: Final[dict[int, Value]] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
     503: {"Retry-After": {"description": "Seconds, where they are known.",
                           "schema": {"type": "string"}}},
-    429: {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}},
+          "RateLimit": {"description": "The limit that refuses: `r` left, `t` seconds to wait.",
+                        "schema": {"type": "string"}},
+          "RateLimit-Policy": {"description": "Its quota `q` in `w` seconds.",
+                               "schema": {"type": "string"}}},
 }  # fmt: skip
 
 
@@ -107,7 +111,11 @@ def _answers(operation: Value) -> None:
     answers = operation["responses"]
     has_body = "requestBody" in operation or operation["operationId"] == "orders_cancel"
     secured = any(operation.get("security", ({},)))
-    for status in (*ALWAYS, *((401,) if secured else ()), *((413, 415) if has_body else ())):
+    for status in (
+        *ALWAYS,
+        *((401, 403, 429) if secured else ()),
+        *((413, 415) if has_body else ()),
+    ):
         answers.setdefault(str(status), {})
     for text, answer in answers.items():
         status = int(text)
