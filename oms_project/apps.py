@@ -14,7 +14,8 @@ class FrameConfig(AppConfig):
     verbose_name = "Crypto OMS"
 
     def ready(self) -> None:
-        """Load Celery's tasks; arm the crash point and the clock's jump that a test asks for."""
+        """Load Celery's tasks and the checks of `check --deploy`; arm the crash point and the clock's jump that a test asks for."""
         crash.arm(settings.ENV.crash)
         clock.jump(settings.ENV.clock_jump)
         import_module("oms_project.celery")
+        import_module("oms_project.deploy_checks")

@@ -210,7 +210,7 @@ async def _seat(scope: Scope) -> Seat:
 
 def _program(scope: Scope, headers: dict[bytes, bytes]) -> Callable[[], Seat] | None:
     """Return how to seat a program, which may ask the database; None: it is a page."""
-    query = scope["query_string"]
+    query = scope.get("query_string", b"")
     target = scope.get("raw_path") or scope["path"].encode()
     client = scope.get("client")
     call = Call(

@@ -1,8 +1,8 @@
 """The addresses of the pages, over any desk."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
+from oms_project.access.pages import LogoutView
 from orders.pages.desk import Desk
 from orders.pages.views import Pages
 

@@ -94,7 +94,7 @@ async def _answer(
 
 async def _program(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Principal | Problem:
     """Return which program asks: by its token, its API key or its signature."""
-    query = scope["query_string"]
+    query = scope.get("query_string", b"")
     target = scope.get("raw_path") or scope["path"].encode()
     client = scope.get("client")
     call = Call(
