@@ -14,6 +14,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
+from marketdata.domain.candle import INTERVALS
 from orders.pages import shapes
 from orders.pages.desk import Answer, Desk, Value
 from orders.pages.lists import Lists
@@ -131,6 +132,7 @@ class Pages:
             ],
             "ticker": ticker,
             "trades": list(desk.trades(symbol))[:TRADES_MAX],
+            "intervals": list(INTERVALS),
             "draft": draft if draft["price"] or errors else {**draft, "price": ticker.get("last")},
             "errors": errors,
             "key": key or desk.new_key(),

@@ -131,7 +131,7 @@ export class Blotter {
     }
     const { cancel, close, more } = button.dataset;
     if (cancel || button.id === "cancel-all") event.preventDefault();
-    if (cancel) this.send(cancel, `/api/orders/${cancel}/cancel`, {}, button);
+    if (cancel) this.cancel(cancel, button);
     else if (close) this.closing.ask(close);
     else if (button.id === "cancel-all") this.cancelAll(button);
     else if (button.id === "flatten") this.closing.askAll();
@@ -147,6 +147,10 @@ export class Blotter {
   more(name) {
     this.limits.set(name, (this.limits.get(name) ?? SHOWN) + SHOWN);
     this.showAll();
+  }
+
+  cancel(orderId, button) {
+    return this.send(orderId, `/api/orders/${orderId}/cancel`, {}, button);
   }
 
   /** Post a cancel once; after an unknown outcome the same key is used again. */

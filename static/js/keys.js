@@ -5,8 +5,9 @@ import { $ } from "./dom.js";
 const SWITCH = "oms.keys";
 
 export class Keys {
-  constructor({ ticket }) {
+  constructor({ ticket, chart }) {
     this.ticket = ticket;
+    this.chart = chart;
     this.sheet = $("#keys");
     this.switch = $("#keys-on");
     this.switch.checked = localStorage.getItem(SWITCH) === "on";
@@ -35,6 +36,8 @@ export class Keys {
 const ACTIONS = {
   b: (keys) => keys.ticket.focus("buy"),
   s: (keys) => keys.ticket.focus("sell"),
+  "[": (keys) => keys.chart.step(-1),
+  "]": (keys) => keys.chart.step(1),
   "?": (keys) => keys.open(),
   "/": () => {
     $("#symbol-menu").open = true;

@@ -23,6 +23,7 @@ import { Ticket } from "./ticket.js";
 import { Toasts } from "./toasts.js";
 import { Worth } from "./worth.js";
 
+let watched = null; // the interval of the candles that are subscribed to
 const page = boot();
 const desk = $("#trade");
 const { user = "" } = desk.dataset;
@@ -35,7 +36,6 @@ const toasts = new Toasts(store, { notices, receipt });
 const ticket = new Ticket(store, { book, receipt, memory: new Memory(user, page.account ?? "", page.symbol) });
 const closing = new Closing(store);
 const connection = new Connection(store, { user });
-const chart = new Chart(store, memory);
 new Ladder(store, book, (price, side) => {
   showPanel("ticket");
   ticket.fill({ price, side, type: "limit" });
@@ -43,8 +43,7 @@ new Ladder(store, book, (price, side) => {
 new Tape(store);
 new TickerBar(store);
 const worth = new Worth(store);
-new Blotter(store, { toasts, closing, memory });
-new Keys({ ticket });
+const blotter = new Blotter(store, { toasts, closing, memory });
 ignoreRepeats(document);
 menus();
 palette();
@@ -56,21 +55,34 @@ const market = new Socket("/ws/market", {
   changed: (state, code) => connection.changed("market", state, code),
 });
 
+const chart = new Chart(store, book, {
+  memory,
+  subscribe: (interval) => watchCandles(interval),
+  cancel: (orderId, button) => blotter.cancel(orderId, button),
+});
+new Keys({ ticket, chart });
+
+/** Candles of one interval at a time. */
+function watchCandles(interval) {
+  const { symbol } = store;
+  if (watched) market.send({ op: "unsubscribe", channel: "candles", symbol, interval: watched });
+  watched = interval;
+  market.subscribe("candles", () => ({ op: "subscribe", channel: "candles", symbol, interval }));
+}
+
 function receiveMarket(message) {
   connection.heard(message);
   const { op, channel } = message;
   if (op === "error") connection.error(message);
-  else if (op === "subscribed") return;
+  else if (op === "subscribed" || op === "unsubscribed") return;
   else if ((channel ?? op) === "ticker") store.ticker(message);
   else if ((channel ?? op) === "trades") receiveTrades(message);
   else if (channel === "book") receiveBook(message);
+  else if (channel === "candles" && message.symbol === store.symbol) chart.receive(message);
 }
 
 function receiveTrades({ symbol, trades }) {
-  if (symbol !== store.symbol) return;
-  const first = store.trades.length === 0;
-  store.addTrades(trades);
-  if (first) chart.seed(store.trades);
+  if (symbol === store.symbol) store.addTrades(trades);
 }
 
 function receiveBook(message) {

@@ -9,7 +9,7 @@ import { OPEN } from "./format.js";
 const FILLS_MAX = 200;
 const HISTORY_MAX = 200;
 const PRICES_MS = 250;
-const PRICES = new Set(["book", "ticker", "tickers", "trades"]);
+const PRICES = new Set(["book", "candles", "ticker", "tickers", "trades"]);
 
 export class Store {
   constructor({ account, mayTrade, symbol, instruments }, { accountName = "", accountState = "ACTIVE" } = {}) {

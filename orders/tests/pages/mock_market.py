@@ -119,6 +119,29 @@ class MockSymbol:
             "at": iso(SystemClock.now_ns()),
         }
 
+    def candles(self, seconds: int, limit: int, until_s: int | None = None) -> list[Value]:
+        """Return candles up to now out of a walk of their own; the newest ends at the last price."""
+        now_s = SystemClock.now_ns() // 1_000_000_000
+        last_s = min(now_s, (until_s or now_s + 1) - 1) // seconds * seconds
+        return [
+            self._candle(at_s, seconds)
+            for at_s in range(last_s - (limit - 1) * seconds, last_s + 1, seconds)
+        ]
+
+    def _candle(self, at_s: int, seconds: int) -> Value:
+        dice = [
+            zlib.crc32(f"{self.symbol}{at_s + number * seconds}".encode()) % 1_000
+            for number in (0, 1)
+        ]
+        first, last = (self.open + (one - 500) * self.step // 40 for one in dice)
+        high, low = max(first, last) + self.step, min(first, last) - self.step
+        prices = {"open": first, "high": high, "low": low, "close": last}
+        return {
+            "at": iso(at_s * 1_000_000_000)[:19] + "Z", "volume": str(dice[0] % 90 + 1), "turnover": "1.00",
+            "trades": dice[1] + 1, "closed": True,
+            **{name: decimal(value, self.tick) for name, value in prices.items()},
+        }  # fmt: skip
+
     def book(self, depth: int = LEVELS) -> Value:
         def rows(side: dict[int, int], reverse: bool) -> list[list[str]]:
             best = sorted(side, reverse=reverse)[:depth]

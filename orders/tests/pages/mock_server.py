@@ -19,6 +19,7 @@ import msgspec  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
+from marketdata.domain.candle import INTERVALS  # noqa: E402
 from orders.tests.pages.mock_desk import MemoryDesk, public  # noqa: E402
 from orders.tests.pages.mock_market import MockSymbol  # noqa: E402
 from orders.tests.pages.mock_urls import DESK  # noqa: E402
@@ -86,6 +87,9 @@ async def _socket(path: str, receive: Any, send: Any) -> None:
 async def _market(asked: dict[str, str], say: Any) -> None:
     symbol, channel = DESK.symbols[asked["symbol"]], asked["channel"]
     await say(op="subscribed", channel=channel, symbol=symbol.symbol)
+    if channel == "candles":
+        await _candles(symbol, asked["interval"], say)
+        return
     await {"ticker": _tickers, "book": _books, "trades": _trades}[channel](symbol, say)
 
 
@@ -95,6 +99,15 @@ async def _tickers(symbol: MockSymbol, say: Any) -> None:
         if symbol.state == "TRADING" or symbol.state != before:
             await say(op="ticker", **symbol.ticker())
         before = symbol.state
+        await asyncio.sleep(STEP_S)
+
+
+async def _candles(symbol: MockSymbol, interval: str, say: Any) -> None:
+    while True:
+        candles = symbol.candles(INTERVALS[interval], 2)
+        await say(
+            op="update", channel="candles", symbol=symbol.symbol, interval=interval, candles=candles
+        )
         await asyncio.sleep(STEP_S)
 
 

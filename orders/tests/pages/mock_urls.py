@@ -6,6 +6,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
+from marketdata.domain.candle import INTERVALS
+from oms_project.rest.times import read_ns
 from orders.pages.desk import Answer
 from orders.pages.routes import routes
 from orders.tests.pages.mock_desk import MemoryDesk, public
@@ -48,6 +50,16 @@ def fills(request: HttpRequest, account_id: str) -> JsonResponse:
     return JsonResponse({"fills": DESK.fills(str(account_id)), "next_cursor": None})
 
 
+def candles(request: HttpRequest, symbol: str) -> JsonResponse:
+    asked = request.GET
+    until = asked.get("to")
+    until_s = read_ns(until) // 1_000_000_000 if until else None
+    found = DESK.symbols[symbol].candles(
+        INTERVALS[asked["interval"]], int(asked.get("limit", "300")), until_s
+    )
+    return JsonResponse({"symbol": symbol, "interval": asked["interval"], "candles": found})
+
+
 def turn(request: HttpRequest) -> JsonResponse:
     """For the tests: what the risk desk and the market may do to somebody's open page."""
     asked = msgspec.json.decode(request.body)
@@ -73,6 +85,7 @@ urlpatterns = [
     path("api/orders/<uuid:order_id>/cancel", cancel),
     path("api/accounts/<uuid:account_id>", account),
     path("api/accounts/<uuid:account_id>/fills", fills),
+    path("api/marketdata/<str:symbol>/candles", candles),
     path("turn/", csrf_exempt(turn)),
     path("broken/", broken),
     path("forbidden/", forbidden),

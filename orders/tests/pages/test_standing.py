@@ -179,13 +179,13 @@ def test_somebody_else_logging_in_is_noticed(watched: Watched) -> None:
     other.evaluate("localStorage.setItem('oms.user', 'trader')")
 
 
-def test_draft_tab_and_span_come_back(watched: Watched) -> None:
+def test_draft_tab_and_interval_come_back(watched: Watched) -> None:
     """After a reload and after Back; an address carries nothing of it."""
     page = watched.trade()
     draft(page, side="sell", kind="limit", quantity="0.0707", price="91234.5")
     page.click(".tif label:has([value=ioc])")
     page.click("#tab-fills")
-    page.click("[data-span='15']")
+    page.click("[data-interval='15m']")
     for again in (page.reload, lambda: (page.goto(f"{watched.base}/orders/"), page.go_back())):
         again()
         page.wait_for_selector("#connection[data-state=live]")
@@ -194,7 +194,7 @@ def test_draft_tab_and_span_come_back(watched: Watched) -> None:
         expect(page.locator("[value=sell]")).to_be_checked()
         expect(page.locator("[value=ioc]")).to_be_checked()
         expect(page.locator("#tab-fills")).to_have_attribute("aria-selected", "true")
-        expect(page.locator("[data-span='15']")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("[data-interval='15m']")).to_have_attribute("aria-pressed", "true")
         assert "?" not in page.url
 
 
@@ -204,7 +204,7 @@ def test_what_is_chosen_is_seen_in_the_systems_colours(watched: Watched) -> None
     pairs = [
         (".sides .buy", ".sides .sell"), (".tabs-like label:nth-of-type(1)", ".tabs-like label:nth-of-type(2)"),
         (".tif label:has([value=gtc])", ".tif label:has([value=ioc])"), ("#tab-open", "#tab-fills"),
-        ("[data-span='5']", "[data-span='1']"),
+        ("[data-interval='1m']", "[data-interval='5m']"),
     ]  # fmt: skip
     look = "(one) => { const style = getComputedStyle(one); return [style.backgroundColor, style.outlineStyle]; }"
     assert watched.found() == []
