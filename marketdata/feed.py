@@ -5,7 +5,7 @@ told once; they stay with us until the log has surely taken them, and readers dr
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -13,10 +13,12 @@ import structlog
 from marketdata.adapters import price_records
 from marketdata.candles import Candles
 from marketdata.domain.aggregate import Consolidator
+from marketdata.domain.feed_state import Counting, FeedState, FeedStatus
 from marketdata.domain.freshness import NS_PER_MS, STALE_MS
 from marketdata.domain.mark import SetMarks
 from marketdata.domain.prices import Live, Prices, Trade
 from marketdata.domain.quote import Feed
+from oms_project import metrics
 from oms_project.adapters.clock import SystemClock
 from oms_project.kernel import wire
 from oms_project.kernel.errors import BadRecordError, GapError, TransportError, UnknownOutcomeError
@@ -30,8 +32,8 @@ BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
 KEEP_RECORDS: Final = 2_000
 RESUME_RECORDS: Final = 100
 """Records read at the start: the newest has the seqs, all of them trades that may not be kept yet."""
-CANDLES_EVERY: Final = 25
-"""Every so many records tell all live candles, not only those that changed."""
+EVERYTHING_EVERY: Final = 25
+"""Every so many records tell all live candles and the states of all feeds, not only what changed."""
 PAUSE_PERCENT: Final = 50
 """So much of the time between two steps may go into finding out the past."""
 TRIM_EVERY: Final = 500
@@ -62,6 +64,7 @@ class Publisher:
         self._mark_at_ns = clock.monotonic_ns()
         self._book = Consolidator(feed.name, stale_ms)
         self._resumed = False
+        self._feed_states: dict[tuple[str, str], FeedState] = {}
 
     def step(self) -> None:
         """Take one step of the feed and publish it.
@@ -72,6 +75,8 @@ class Publisher:
         now_ns = self._clock.now_ns()
         step = self._feed.step(now_ns)
         self._book.apply(step, now_ns)
+        if isinstance(self._feed, Counting):
+            self._book.count(self._feed.counters())
         if self._candles is not None:
             self._candles.take(step.trades, now_ns)
         if not self._resumed:
@@ -118,9 +123,12 @@ class Publisher:
 
     def _publish_prices(self, now_ns: int) -> None:
         live: Mapping[str, tuple[Live, ...]] = {}
+        everything = self.published % EVERYTHING_EVERY == 0
         if self._candles is not None:
-            live = self._candles.live.touched(everything=self.published % CANDLES_EVERY == 0)
-        prices = self._book.prices(now_ns, live)
+            live = self._candles.live.touched(everything=everything)
+        prices = self._book.prices(now_ns, live, all_feeds=everything)
+        if prices.feeds:
+            _tell(prices.feeds, self._feed_states)
         record = price_records.record(prices, at_ns=now_ns, actor=f"feed:{self._feed.name}")
         self._log.append(Topic.PRICES, [record])
         self._book.published()
@@ -148,6 +156,23 @@ class Publisher:
         end = self._log.end_offset(Topic.PRICES, price_records.PARTITION)
         if end > KEEP_RECORDS:
             self._log.trim(Topic.PRICES, price_records.PARTITION, end - KEEP_RECORDS)
+
+
+def _tell(feeds: Sequence[FeedStatus], known: dict[tuple[str, str], FeedState]) -> None:
+    """Put the states of feeds into metrics, and those that changed into the log of this process."""
+    for one in feeds:
+        for state in FeedState:
+            metrics.FEED_STATE.labels(one.venue, one.symbol, state).set(one.state is state)
+        for name in one.counters.__struct_fields__:
+            metrics.FEED_COUNTS.labels(one.venue, one.symbol, name).set(getattr(one.counters, name))
+        metrics.FEED_LEFT_OUT.labels(one.venue, one.symbol).set(bool(one.left_out))
+        before = known.get((one.venue, one.symbol))
+        if before is not None and before is not one.state:
+            _logger.info(
+                "feed_state", venue=one.venue, symbol=one.symbol, state=one.state, before=before,
+                left_out=one.left_out,
+            )  # fmt: skip
+        known[one.venue, one.symbol] = one.state
 
 
 def run(

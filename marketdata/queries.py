@@ -7,9 +7,12 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from marketdata.adapters.instruments import Listing
 from marketdata.candle_reader import Range, Window
 from marketdata.domain.candle import INTERVALS
+from marketdata.domain.feed_state import FeedState, FeedStatus
 from marketdata.domain.instrument import Units, units_text
 from marketdata.domain.prices import Candle, Level, SymbolPrices, Trade
 from marketdata.domain.ticker import WINDOW_NS
@@ -132,6 +135,19 @@ def candle(one: Candle, units: Units, *, closed: bool) -> dict[str, Any]:
         "turnover": units.amount_text(one.turnover),
         "trades": one.trades,
         "closed": closed,
+    }
+
+
+def feed(one: FeedStatus, *, silent: bool) -> dict[str, Any]:
+    """Return the state of a venue's feed. silent: nothing is told any more, so nothing is sure."""
+    return {
+        "venue": one.venue,
+        "symbol": one.symbol,
+        "state": FeedState.DOWN if silent else one.state,
+        "since": times.text(one.since_ns),
+        "heard_at": times.text(one.heard_ns) if one.heard_ns else None,
+        "left_out": one.left_out or None,
+        **msgspec.structs.asdict(one.counters),
     }
 
 

@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from marketdata.adapters import price_records
+from marketdata.domain.feed_state import FeedStatus
 from marketdata.domain.freshness import NS_PER_MS
 from marketdata.domain.prices import Candle, Live, SymbolPrices, Trade
 from oms_project.kernel.errors import BadRecordError, GapError, TransportError
@@ -63,6 +64,7 @@ class PriceView:
         self._log = log
         self._clock = clock
         self._seen: dict[str, Seen] = {}
+        self._feeds: tuple[FeedStatus, ...] = ()
         self._known_trades: dict[str, deque[tuple[str, str]]] = {}
         self._trade_count = 0
         self._next: int | None = None
@@ -86,6 +88,11 @@ class PriceView:
 
     def symbols(self) -> list[str]:
         return sorted(self._seen)
+
+    def feeds(self) -> tuple[FeedStatus, ...]:
+        """Return the states of all feeds as told last, reading the log first if nobody did just now."""
+        self.current("")
+        return self._feeds
 
     def age_ms(self, symbol: str) -> int | None:
         """Return how old the symbol's price is (by the feed's clock), None if there is none."""
@@ -147,6 +154,8 @@ class PriceView:
         except BadRecordError as error:
             _logger.warning("price_record_unreadable", offset=record.offset, reason=str(error))
             return False
+        if prices.feeds:
+            self._feeds = prices.feeds
         for one in prices.symbols:
             into[one.symbol] = self._after(into.get(one.symbol), one)
         return bool(prices.symbols)

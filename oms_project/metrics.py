@@ -52,6 +52,19 @@ LOOP_SECONDS: Final = Histogram(
     "oms_loop_round_seconds", "Length of rounds that dealt with something", ["loop"],
     buckets=_FAST_S,
 )  # fmt: skip
+FEED_STATE: Final = Gauge(
+    "oms_feed_state", "1 for the state a venue's feed is in", ["venue", "symbol", "state"]
+)
+FEED_LEFT_OUT: Final = Gauge(
+    "oms_feed_left_out",
+    "1 while a venue's book is not in the consolidated one",
+    ["venue", "symbol"],
+)
+FEED_COUNTS: Final = Gauge(
+    "oms_feed_counts",
+    "What a venue's book went through since the process began: gaps, resyncs, checksum_failures, …",
+    ["venue", "symbol", "what"],
+)
 DEAD_LETTERS: Final = Counter("oms_dead_letters_total", "Records set aside", ["topic"])
 
 # ------------------------------------------------------------------ background tasks

@@ -250,6 +250,7 @@ SPECTACULAR_SETTINGS = {
         "MoveOutcomeEnum": [
             (one, one) for one in ("apply", "absorb", "refuse", "set aside", "by the open request")
         ],
+        "FeedStateEnum": "marketdata.domain.feed_state.FeedState",
         "ApiKeyStateEnum": [(one, one) for one in ("active", "expired", "revoked")],
         "SideEnum": [("buy", "buy"), ("sell", "sell")],
         "OrderStatusEnum": "oms_project.kernel.words.Status",

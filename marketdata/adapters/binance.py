@@ -52,6 +52,9 @@ class BinanceReader:
     def quote(self, symbol: str) -> Quote:
         return as_quote(self._venue, self._by_symbol[symbol])
 
+    def tracked(self) -> Iterable[Tracked]:
+        return self._by_symbol.values()
+
     def needs_snapshot(self, symbol: str) -> bool:
         """Tell whether the book waits for a depth snapshot."""
         return not self._by_symbol[symbol].sync.live

@@ -27,8 +27,6 @@ class KrakenReader:
 
     def __init__(self, venue: str, units: Mapping[str, Units], symbols: Mapping[str, str]) -> None:
         self.changed: set[str] = set()
-        self.mismatches = 0
-        self.checked = 0
         self._venue = venue
         self._units = units
         self._symbols = symbols
@@ -61,6 +59,9 @@ class KrakenReader:
     def quote(self, symbol: str) -> Quote:
         return as_quote(self._venue, self._by_symbol[symbol])
 
+    def tracked(self) -> Iterable[Tracked]:
+        return self._by_symbol.values()
+
     def _find(self, name: str, channel: str) -> Tracked | None:
         if name not in self._tracked:
             symbol = find(name, self._units, self._symbols, _ALIASES)
@@ -88,8 +89,7 @@ class KrakenReader:
             elif sync.live and tracked.scale is not None:
                 self._on_update(tracked.scale, sync, fields)
         except (Unreadable, TypeError, ValueError) as error:
-            sync.live = False
-            sync.book.clear()
+            sync.lose()
             raise Unreadable(f"{name}: {error}") from error
 
     def _on_snapshot(self, tracked: Tracked, sync: ChecksumSync, fields: Mapping[str, Any]) -> None:
@@ -107,9 +107,7 @@ class KrakenReader:
         bids: tuple[Pair, ...] = pairs(fields.get("b", []), scale)
         asks: tuple[Pair, ...] = pairs(fields.get("a", []), scale)
         expected = int(fields["c"]) if "c" in fields else None
-        self.checked += expected is not None
-        if not sync.on_update(bids, asks, expected):
-            self.mismatches += 1
+        sync.on_update(bids, asks, expected)
 
     def _on_trades(self, name: str, rows: Any, now_ns: int) -> Iterable[tuple[str, Trade]]:
         """Return the trades of [[price, volume, time, "b" or "s", type, misc], …]."""

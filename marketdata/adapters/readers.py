@@ -7,7 +7,8 @@ import msgspec
 
 from marketdata.adapters.captures import Message
 from marketdata.domain.book import ChecksumSync, DepthSync, Pair
-from marketdata.domain.instrument import Units
+from marketdata.domain.feed_state import Counters
+from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, Units
 from marketdata.domain.prices import Trade
 from marketdata.domain.quote import Quote, Scale, ask_levels, bid_levels, lots_of, ticks_near
 from oms_project.kernel import numbers
@@ -21,12 +22,15 @@ class Unreadable(Exception):  # noqa: N818 - a message, not a fault of ours
 
 
 class Tracked(msgspec.Struct, gc=False):
-    """One symbol of one venue. scale: None until the venue has printed its first price."""
+    """One symbol of one venue. scale: None until the venue has printed its first price; crossed: how
+    often its book came to be crossed; is_crossed: it is now."""
 
     symbol: str
     units: Units
     sync: DepthSync | ChecksumSync
     scale: Scale | None = None
+    crossed: int = 0
+    is_crossed: bool = False
 
 
 class Reader(Protocol):
@@ -44,6 +48,9 @@ class Reader(Protocol):
 
     def quote(self, symbol: str) -> Quote:
         """Return the symbol's book as it stands, empty if it is not in step with the venue."""
+
+    def tracked(self) -> Iterable[Tracked]:
+        """Return the symbols heard of so far."""
 
     @staticmethod
     def knows(message: Message) -> bool:
@@ -98,7 +105,10 @@ def pairs(rows: Any, scale: Scale) -> tuple[Pair, ...]:
 def as_quote(venue: str, tracked: Tracked) -> Quote:
     """Return what the venue shows of a symbol; nothing if we are out of step or it is crossed."""
     book = tracked.sync.book
-    if not tracked.sync.live or tracked.scale is None or book.is_crossed():
+    crossed = book.is_crossed()
+    tracked.crossed += crossed and not tracked.is_crossed
+    tracked.is_crossed = crossed
+    if not tracked.sync.live or tracked.scale is None or crossed:
         return Quote(venue, tracked.symbol, (), ())
     bids = bid_levels(book.top_bids(DEPTH), tracked.scale, tracked.units)
     asks = ask_levels(book.top_asks(DEPTH), tracked.scale, tracked.units)
@@ -117,6 +127,8 @@ def as_trade(
     ((price, size),) = pairs([row], scale)
     lots = lots_of(size, scale, tracked.units)
     ticks = ticks_near(price, scale, tracked.units)
+    if lots > LOTS_MAX or ticks > TICKS_MAX:
+        raise Unreadable("a trade larger than any")
     return Trade(trade_id, venue, ticks, lots, sign, at_ns) if lots and ticks else None
 
 
@@ -125,3 +137,11 @@ def numbers_places(text: Any) -> int:
     if not isinstance(text, str):
         raise Unreadable(f"{text!r} is not a decimal text")
     return len(text.partition(".")[2])
+
+
+def counters_of(tracked: Tracked, unreadable: int) -> Counters:
+    """Return what the symbol's book went through."""
+    sync = tracked.sync
+    checked = sync.checked if isinstance(sync, ChecksumSync) else 0
+    failures = sync.mismatches if isinstance(sync, ChecksumSync) else 0
+    return Counters(sync.gaps, sync.resyncs, checked, failures, tracked.crossed, unreadable)

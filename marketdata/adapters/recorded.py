@@ -15,7 +15,8 @@ import structlog
 from marketdata.adapters.binance import BinanceReader
 from marketdata.adapters.captures import Capture, Message, venues
 from marketdata.adapters.kraken import KrakenReader
-from marketdata.adapters.readers import Reader, Unreadable
+from marketdata.adapters.readers import Reader, Unreadable, counters_of
+from marketdata.domain.feed_state import Counters
 from marketdata.domain.instrument import Units
 from marketdata.domain.prices import Trade
 from marketdata.domain.quote import FeedStep, Quote
@@ -123,6 +124,14 @@ class RecordedFeed:
             track.reader.changed.clear()
             quotes += [track.reader.quote(symbol) for symbol in changed]
         return FeedStep(tuple(heard), tuple(quotes), tuple(trades))
+
+    def counters(self) -> dict[tuple[str, str], Counters]:
+        """Return what each book went through (marketdata.domain.feed_state.Counting)."""
+        return {
+            (track.venue, one.symbol): counters_of(one, track.malformed + track.capture.unreadable)
+            for track in self.tracks
+            for one in track.reader.tracked()
+        }
 
     def _play(self, track: _Track, now_ns: int, trades: list[tuple[str, Trade]]) -> int:
         """Feed the track's due messages to its reader and return how many they were."""

@@ -1,7 +1,8 @@
 """The consolidated book: what all fresh venues offer, merged level by level.
 
 Policy, in this order:
-1. A venue that was not heard within the stale time drops out with everything it offered.
+1. A venue that was not heard within the stale time drops out with everything it offered; so does one
+   whose own book is crossed, and one whose mid is far from the middle of three or more. It is said so.
 2. Levels at the same price add up, whoever offers them.
 3. Where one venue's bid meets another's ask, the overlap is netted out: the best bid and the best
    ask consume each other, lot for lot, until bid < ask. That is what an arbitrageur leaves over,
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from marketdata.domain.feed_state import Board, Counters, FeedStatus, LeftOut, far_off
 from marketdata.domain.freshness import STALE_MS, Freshness
 from marketdata.domain.mark import Mark
 from marketdata.domain.prices import Candle, Level, Live, Prices, SymbolPrices, Trade
@@ -70,6 +72,18 @@ class Consolidator:
         self._tickers: dict[str, Ticker] = {}
         self._trades: dict[str, list[Trade]] = {}
         self._last: dict[str, SymbolPrices] = {}
+        self._board = Board(stale_ms)
+        self._counters: Mapping[tuple[str, str], Counters] = {}
+        self.feeds_changed = False
+        """Whether a feed changed its state since `published`."""
+
+    def count(self, counters: Mapping[tuple[str, str], Counters]) -> None:
+        """Take what the feed counts of its books."""
+        self._counters = counters
+
+    def feeds(self) -> tuple[FeedStatus, ...]:
+        """Return the state of each venue's feed of each symbol, as of the last `prices`."""
+        return self._board.all()
 
     def resume(self, prices: Prices) -> None:
         """Go on from the last published record: seqs keep growing, the day's figures stay."""
@@ -103,18 +117,25 @@ class Consolidator:
         self._tickers.setdefault(symbol, Ticker()).fill(minutes)
 
     def prices(
-        self, now_ns: int, candles: Mapping[str, tuple[Live, ...]] = MappingProxyType({})
+        self,
+        now_ns: int,
+        candles: Mapping[str, tuple[Live, ...]] = MappingProxyType({}),
+        *,
+        all_feeds: bool = False,
     ) -> Prices:
-        """Return the newest of every symbol, with all trades not yet marked as published."""
+        """Return the newest of every symbol, with all trades not yet marked as published; and the
+        states of feeds when one changed, or if *all_feeds*."""
         symbols = tuple(
             self._symbol_prices(symbol, now_ns, candles.get(symbol, ()))
             for symbol in sorted(self._quotes)
         )
-        return Prices(self.source, symbols)
+        feeds = self._board.all() if all_feeds or self.feeds_changed else ()
+        return Prices(self.source, symbols, feeds)
 
     def published(self) -> None:
         """Forget the trades of the last `prices`: they are in the log."""
         self._trades.clear()
+        self.feeds_changed = False
 
     def marks(self, now_ns: int) -> tuple[Mark, ...]:
         """Return the marks of all symbols that have both sides from a fresh venue."""
@@ -123,9 +144,8 @@ class Consolidator:
 
     def _symbol_prices(self, symbol: str, now_ns: int, candles: tuple[Live, ...]) -> SymbolPrices:
         quotes = self._quotes[symbol]
-        fresh = sorted(venue for venue in quotes if self.freshness.is_fresh(venue, now_ns))
-        bids, asks = merge(quotes[venue] for venue in fresh)
-        venues = tuple(venue for venue in fresh if quotes[venue].bids or quotes[venue].asks)
+        venues = self._believed(symbol, now_ns)
+        bids, asks = merge(quotes[venue] for venue in venues)
         last = self._last.get(symbol)
         changed = last is None or last.bids != bids or last.asks != asks
         seq = (last.seq if last else 0) + changed
@@ -150,6 +170,35 @@ class Consolidator:
         )
         self._last[symbol] = now
         return now
+
+    def _believed(self, symbol: str, now_ns: int) -> tuple[str, ...]:
+        """Return the venues whose books count, by name; note how every feed of the symbol is."""
+        quotes = self._quotes[symbol]
+        counted = [venue for venue, of in self._counters if of == symbol]
+        why = {
+            venue: self._why_not(quotes.get(venue), venue, now_ns) for venue in (*quotes, *counted)
+        }
+        mids = {
+            venue: quotes[venue].bids[0].ticks + quotes[venue].asks[0].ticks
+            for venue, reason in why.items()
+            if reason is LeftOut.NO and quotes[venue].bids and quotes[venue].asks
+        }
+        why |= dict.fromkeys(far_off(mids), LeftOut.FAR_OFF)
+        for venue, reason in why.items():
+            self.feeds_changed |= self._board.note(
+                venue, symbol, heard_ns=self.freshness.heard_ns(venue), left_out=reason,
+                counters=self._counters.get((venue, symbol), Counters()), now_ns=now_ns,
+            )  # fmt: skip
+        return tuple(sorted(venue for venue, reason in why.items() if reason is LeftOut.NO))
+
+    def _why_not(self, quote: Quote | None, venue: str, now_ns: int) -> LeftOut:
+        """Return why a venue's book does not count, judged by itself alone."""
+        if quote is None or not (quote.bids or quote.asks):
+            return LeftOut.NO_BOOK
+        if not self.freshness.is_fresh(venue, now_ns):
+            return LeftOut.STALE
+        crossed = quote.bids and quote.asks and quote.bids[0].ticks >= quote.asks[0].ticks
+        return LeftOut.CROSSED if crossed else LeftOut.NO
 
     def _mark(self, one: SymbolPrices, now_ns: int) -> Mark | None:
         if not one.bids or not one.asks or not self.freshness.is_near(one.at_ns, now_ns):

@@ -6,6 +6,7 @@ A book that failed its check is emptied at once: no book is better than a wrong 
 """
 
 import zlib
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -21,65 +22,90 @@ BUFFER_MAX: Final = 10_000
 CHECKSUM_LEVELS: Final = 10
 
 
+class _Side:
+    """One side of a book: sizes by price, and the prices in order."""
+
+    __slots__ = ("prices", "sizes")
+
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+        self.sizes = {price: size for price, size in pairs if size}
+        self.prices = sorted(self.sizes)
+        """Ascending."""
+
+    def update(self, pairs: Iterable[Pair]) -> None:
+        sizes, prices = self.sizes, self.prices
+        for price, size in pairs:
+            if size:
+                if price not in sizes:
+                    insort(prices, price)
+                sizes[price] = size
+            elif sizes.pop(price, None) is not None:  # venues remove levels we never saw
+                del prices[bisect_left(prices, price)]
+
+    def drop(self, prices: list[int]) -> None:
+        for price in prices:
+            del self.sizes[price]
+
+
 class VenueBook:
     """Bids and asks of one venue. An update carries the absolute size at a price; 0 removes it."""
 
-    __slots__ = ("asks", "bids", "depth_max")
+    __slots__ = ("_asks", "_bids", "depth_max")
 
     def __init__(self, depth_max: int = 0) -> None:
         """Keep at most *depth_max* levels a side after each update (0: all)."""
-        self.bids: dict[int, int] = {}
-        self.asks: dict[int, int] = {}
+        self._bids = _Side()
+        self._asks = _Side()
         self.depth_max = depth_max
+
+    @property
+    def bids(self) -> dict[int, int]:
+        return self._bids.sizes
+
+    @property
+    def asks(self) -> dict[int, int]:
+        return self._asks.sizes
 
     def load(self, bids: Iterable[Pair], asks: Iterable[Pair]) -> None:
         """Replace everything by a snapshot."""
-        self.bids = {price: size for price, size in bids if size}
-        self.asks = {price: size for price, size in asks if size}
+        self._bids = _Side(bids)
+        self._asks = _Side(asks)
 
     def clear(self) -> None:
-        self.bids = {}
-        self.asks = {}
+        self.load((), ())
 
     def update(self, bids: Iterable[Pair], asks: Iterable[Pair]) -> None:
         """Set the size at each price."""
-        _set(self.bids, bids)
-        _set(self.asks, asks)
-        if self.depth_max:
-            _truncate(self.bids, self.depth_max, best_is_high=True)
-            _truncate(self.asks, self.depth_max, best_is_high=False)
+        self._bids.update(bids)
+        self._asks.update(asks)
+        most = self.depth_max
+        if most and len(self._bids.prices) > most:
+            self._bids.drop(self._bids.prices[:-most])
+            del self._bids.prices[:-most]
+        if most and len(self._asks.prices) > most:
+            self._asks.drop(self._asks.prices[most:])
+            del self._asks.prices[most:]
 
     def best_bid(self) -> int | None:
-        return max(self.bids, default=None)
+        return self._bids.prices[-1] if self._bids.prices else None
 
     def best_ask(self) -> int | None:
-        return min(self.asks, default=None)
+        return self._asks.prices[0] if self._asks.prices else None
 
     def top_bids(self, count: int) -> list[Pair]:
         """Return up to *count* bids, best (highest) first."""
-        return sorted(self.bids.items(), reverse=True)[:count]
+        sizes = self._bids.sizes
+        return [(price, sizes[price]) for price in reversed(self._bids.prices[-count:])]
 
     def top_asks(self, count: int) -> list[Pair]:
         """Return up to *count* asks, best (lowest) first."""
-        return sorted(self.asks.items())[:count]
+        sizes = self._asks.sizes
+        return [(price, sizes[price]) for price in self._asks.prices[:count]]
 
     def is_crossed(self) -> bool:
         """Return whether somebody bids as much as another asks: no single venue shows that."""
         bid, ask = self.best_bid(), self.best_ask()
         return bid is not None and ask is not None and bid >= ask
-
-
-def _set(side: dict[int, int], pairs: Iterable[Pair]) -> None:
-    for price, size in pairs:
-        if size:
-            side[price] = size
-        else:
-            side.pop(price, None)  # unknown price: venues remove levels we never saw
-
-
-def _truncate(side: dict[int, int], depth_max: int, *, best_is_high: bool) -> None:
-    while len(side) > depth_max:
-        del side[min(side) if best_is_high else max(side)]
 
 
 class Diff(msgspec.Struct, frozen=True, gc=False):
@@ -101,13 +127,14 @@ class DepthSync:
     ("How to manage a local order book correctly").
     """
 
-    __slots__ = ("_buffer", "book", "gaps", "last_id", "live")
+    __slots__ = ("_buffer", "book", "gaps", "last_id", "live", "resyncs")
 
     def __init__(self, book: VenueBook | None = None, buffer_max: int = BUFFER_MAX) -> None:
         self.book = book or VenueBook()
         self.live = False
         self.last_id = 0
         self.gaps = 0
+        self.resyncs = 0
         self._buffer: deque[Diff] = deque(maxlen=buffer_max)
 
     @property
@@ -130,6 +157,7 @@ class DepthSync:
         self.book.load(bids, asks)
         self.last_id = last_update_id
         self.live = True
+        self.resyncs += self.gaps > 0
         for diff in waiting:
             self.on_diff(diff)
         return self.live
@@ -172,17 +200,21 @@ def checksum(bids: Sequence[Pair], asks: Sequence[Pair]) -> int:
 class ChecksumSync:
     """Keeps a book in step with a stream that carries a checksum after each update (Kraken)."""
 
-    __slots__ = ("book", "live", "mismatches")
+    __slots__ = ("book", "checked", "gaps", "live", "mismatches", "resyncs")
 
     def __init__(self, depth_max: int) -> None:
         """*depth_max*: the subscribed depth; deeper levels must be dropped by the reader."""
         self.book = VenueBook(depth_max)
         self.live = False
+        self.checked = 0
+        self.gaps = 0
         self.mismatches = 0
+        self.resyncs = 0
 
     def on_snapshot(self, bids: Iterable[Pair], asks: Iterable[Pair]) -> bool:
         self.book.load(bids, asks)
         self.live = True
+        self.resyncs += self.gaps + self.mismatches > 0
         return True
 
     def on_update(self, bids: Iterable[Pair], asks: Iterable[Pair], expected: int | None) -> bool:
@@ -192,9 +224,19 @@ class ChecksumSync:
         self.book.update(bids, asks)
         if expected is None:
             return True
+        self.checked += 1
         top_bids = self.book.top_bids(CHECKSUM_LEVELS)
         if checksum(top_bids, self.book.top_asks(CHECKSUM_LEVELS)) != expected:
             self.mismatches += 1
-            self.live = False
-            self.book.clear()
+            self._empty()
         return self.live
+
+    def lose(self) -> None:
+        """Forget the book: a message was lost, so what we hold is no longer known to be the venue's."""
+        if self.live:
+            self.gaps += 1
+            self._empty()
+
+    def _empty(self) -> None:
+        self.live = False
+        self.book.clear()

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from marketdata.domain.feed_state import FeedStatus
+
 
 class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Everything offered at one price over all venues."""
@@ -73,7 +75,11 @@ class SymbolPrices(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Prices(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """The payload of one record of oms.prices (schema "prices", partition 0)."""
+    """The payload of one record of oms.prices (schema "prices", partition 0).
+
+    feeds: the states of all feeds, when one changed and now and then; else ().
+    """
 
     source: str
     symbols: tuple[SymbolPrices, ...]
+    feeds: tuple[FeedStatus, ...] = ()

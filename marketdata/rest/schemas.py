@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from marketdata.domain.candle import INTERVALS
+from marketdata.domain.feed_state import FeedState, LeftOut
 
 
 class InstrumentSchema(serializers.Serializer[Any]):
@@ -126,3 +127,34 @@ class CandlesSchema(serializers.Serializer[Any]):
 
     class Meta:
         ref_name = "Candles"
+
+
+class FeedSchema(serializers.Serializer[Any]):
+    """One venue's feed of one symbol."""
+
+    venue = serializers.CharField()
+    symbol = serializers.CharField()
+    state = serializers.ChoiceField(choices=[str(one) for one in FeedState])
+    since = serializers.DateTimeField(help_text="when the state began")
+    heard_at = serializers.DateTimeField(allow_null=True)
+    left_out = serializers.ChoiceField(
+        choices=[str(one) for one in LeftOut if one],
+        allow_null=True,
+        help_text="why its book is not in the consolidated one; null: it is",
+    )
+    gaps = serializers.IntegerField()
+    resyncs = serializers.IntegerField()
+    checked = serializers.IntegerField(help_text="checksums the venue sent")
+    checksum_failures = serializers.IntegerField()
+    crossed = serializers.IntegerField()
+    unreadable = serializers.IntegerField(help_text="messages, of the whole venue")
+
+    class Meta:
+        ref_name = "Feed"
+
+
+class FeedsSchema(serializers.Serializer[Any]):
+    feeds = FeedSchema(many=True)
+
+    class Meta:
+        ref_name = "Feeds"

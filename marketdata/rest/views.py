@@ -92,6 +92,22 @@ class TradesView(PublicView):
         return Response({"symbol": symbol, "trades": queries.trades(newest, units)})
 
 
+class FeedsView(PublicView):
+    """How each venue's feed of each symbol is, and what its book went through since the start."""
+
+    @extend_schema(
+        tags=["marketdata"],
+        operation_id="marketdata_feeds",
+        responses={200: schemas.FeedsSchema, **problems(400, 429, 503)},
+    )
+    def get(self, request: Request) -> Response:
+        Parameters.of(request)
+        view = wiring.view()
+        feeds = view.feeds()
+        silent = view.broken or all(view.is_stale(symbol) for symbol in view.symbols())
+        return Response({"feeds": [queries.feed(one, silent=silent) for one in feeds]})
+
+
 class CandlesView(PublicView):
     """Candles of one symbol, oldest first, without gaps: where nothing traded the price stood still.
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from marketdata.adapters.kraken import KrakenReader
+from marketdata.adapters.readers import counters_of
 from marketdata.adapters.recorded import RecordedFeed
 from marketdata.domain.book import checksum
+from marketdata.domain.feed_state import Counters
 from marketdata.domain.instrument import Units
 from marketdata.domain.prices import Trade
 from marketdata.domain.quote import FeedStep, Quote
@@ -258,7 +260,8 @@ def test_a_checksum_that_differs_takes_the_book_away(tmp_path: Path) -> None:
     assert replay.bids("ADA-BTC") == ()
     reader = replay.feed.tracks[0].reader
     assert isinstance(reader, KrakenReader)
-    assert (reader.checked, reader.mismatches) == (1, 1)
+    [tracked] = reader.tracked()
+    assert counters_of(tracked, 0) == Counters(checked=1, checksum_failures=1)
 
 
 @pytest.mark.parametrize(
@@ -378,4 +381,6 @@ def test_real_captures_replay_without_a_gap_or_a_wrong_checksum(recorded_dir: Pa
         assert quote.bids[0].ticks < quote.asks[0].ticks
     for track in feed.tracks:
         assert (track.malformed, track.capture.unreadable) == (0, 0)
-        assert getattr(track.reader, "mismatches", 0) == 0
+        for one in track.reader.tracked():
+            counted = counters_of(one, track.malformed)
+            assert counted == Counters(checked=counted.checked)

@@ -9,8 +9,9 @@ from rest_framework.test import APIClient
 from marketdata import wiring
 from marketdata.adapters import instruments
 from marketdata.domain import demo
+from marketdata.domain.feed_state import Counters, FeedState, FeedStatus, LeftOut
 from marketdata.domain.past import Span
-from marketdata.domain.prices import Candle
+from marketdata.domain.prices import Candle, Prices
 from marketdata.rest import public
 from marketdata.tests.build import (
     NOW_NS,
@@ -22,6 +23,7 @@ from marketdata.tests.build import (
 from marketdata.tests.fakes import BreakableLog, MemoryCandles
 from oms_project.access.principal import Principal
 from oms_project.adapters.clock import FakeClock
+from oms_project.kernel import wire
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ports import Record
 from oms_project.kernel.words import Topic
@@ -213,6 +215,29 @@ def test_prices_are_public_but_not_without_end(
     assert answers[2].json()["code"] == "rate_limited"
     assert 1 <= int(answers[2]["Retry-After"]) <= 60
     public.forget_all()
+
+
+def test_feeds_tell_their_states(price_log: BreakableLog, client: APIClient) -> None:
+    """And when nothing is told any more, none of them is believed to live."""
+    assert get(client, "marketdata/feeds") == (200, {"feeds": []})
+    status = FeedStatus(
+        "A", "BTC-USD", FeedState.LIVE, NOW_NS, NOW_NS, LeftOut.CROSSED, Counters(gaps=2)
+    )
+    value = wire.seal("prices", Prices("test", (symbol_prices(),), (status,)), id="x", at_ns=NOW_NS)
+    price_log.append(Topic.PRICES, [Record(0, "", value)])
+    clock = wiring.clock()
+    assert isinstance(clock, FakeClock)
+    clock.advance_ns(SECOND_NS)
+    _, body = get(client, "marketdata/feeds")
+    assert body["feeds"] == [
+        {
+            "venue": "A", "symbol": "BTC-USD", "state": "LIVE", "since": NOW, "heard_at": NOW,
+            "left_out": "crossed", "gaps": 2, "resyncs": 0, "checked": 0, "checksum_failures": 0,
+            "crossed": 0, "unreadable": 0,
+        }
+    ]  # fmt: skip
+    clock.advance_ns(60 * SECOND_NS)
+    assert get(client, "marketdata/feeds")[1]["feeds"][0]["state"] == "DOWN"
 
 
 # ------------------------------------------------------------------ candles

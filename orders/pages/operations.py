@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import structlog
 
+from marketdata import queries as market_queries
+from marketdata import wiring as market
 from oms_project import doctor, health
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S
 from oms_project.kernel import wire
@@ -49,7 +51,15 @@ def _ask(now_ns: int) -> dict[str, Any]:
             for one in doctor.examine(running=True)
         ],
         "partitions": _partitions_if_told(now_ns),
+        "feeds": _feeds(),
     }
+
+
+def _feeds() -> list[dict[str, Any]]:
+    view = market.view()
+    found = view.feeds()
+    silent = view.broken or all(view.is_stale(symbol) for symbol in view.symbols())
+    return [market_queries.feed(one, silent=silent) for one in found]
 
 
 def _partitions_if_told(now_ns: int) -> list[dict[str, Any]]:

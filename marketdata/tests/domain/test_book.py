@@ -166,3 +166,23 @@ def test_crossed(bid: int, ask: int, crossed: bool) -> None:
     book = VenueBook()
     book.load([(bid, 1)], [(ask, 1)])
     assert book.is_crossed() is crossed
+
+
+def test_a_book_counts_what_it_went_through() -> None:
+    """A first snapshot is no resync; each after a gap or a wrong checksum is one."""
+    depth = DepthSync()
+    depth.on_snapshot(10, BIDS, ASKS)
+    assert (depth.gaps, depth.resyncs) == (0, 0)
+    depth.on_diff(a_diff(13, 14))
+    depth.on_snapshot(14, BIDS, ASKS)
+    assert (depth.gaps, depth.resyncs) == (1, 1)
+    checked = ChecksumSync(10)
+    checked.on_snapshot(BIDS, ASKS)
+    checked.on_update([], [], checksum(BIDS, ASKS))
+    assert (checked.checked, checked.mismatches, checked.resyncs) == (1, 0, 0)
+    checked.on_update([(97, 1)], [], 1)
+    checked.lose()
+    checked.on_snapshot(BIDS, ASKS)
+    checked.lose()
+    assert (checked.checked, checked.mismatches, checked.gaps, checked.resyncs) == (2, 1, 1, 1)
+    assert checked.book.bids == {}
