@@ -57,6 +57,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "book": OPEN,
     "trades": OPEN,
     "candles": OPEN,
+    "feeds": OPEN,
     "orders": READ,
     "orders-place": {POST: Action.TRADE},
     "orders-batch": {POST: Action.TRADE},
