@@ -21,6 +21,7 @@ AT_ONCE: Final = max(1, (os.cpu_count() or 1) // 2)
 WAITING_MAX: Final = 16
 WAIT_S_MAX: Final = 5.0
 NICENESS: Final = 10
+NICEST: Final = 19
 RETRY_S: Final = 2
 
 _line: Final = threading.BoundedSemaphore(AT_ONCE + WAITING_MAX)
@@ -40,8 +41,10 @@ async def in_line() -> AsyncIterator[None]:
 
 
 def _give_way() -> None:
-    """Let every other thread of the machine go first. (On Linux a thread has a niceness.)"""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    """Let the other threads of this process go first. (On Linux a thread has a niceness.)"""
+    this = threading.get_native_id()
+    ours = os.getpriority(os.PRIO_PROCESS, this)
+    os.setpriority(os.PRIO_PROCESS, this, min(NICEST, ours + NICENESS))
 
 
 @cache

@@ -17,6 +17,7 @@ from orders import replay as replay_log
 from orders.bench import against, client, verify, workload
 from orders.bench import attack as hostile
 from orders.bench import fairness as beside
+from orders.bench import page as in_browser
 from orders.bench.product import Product, free_port, own_cpu_us
 from orders.bench.read import read
 from orders.bench.result import Result, percentiles
@@ -230,6 +231,12 @@ def attack(*, seconds: int, accounts: int) -> Result:
         return hostile.measure(running, account_ids, token, prices, seconds)
 
 
+def page(*, seconds: int, accounts: int) -> Result:
+    """What the trading page costs in a real browser."""
+    with product(accounts) as (running, _, _, _):
+        return in_browser.measure(running, seconds)
+
+
 def replay(progress: Callable[[int], None] | None = None) -> Result:
     """Fill the log, then rebuild the state from it: how fast is a recovery?"""
     del progress
@@ -243,6 +250,6 @@ def replay(progress: Callable[[int], None] | None = None) -> Result:
 
 
 SCENARIOS = {
-    "attack": attack, "batch": batch, "fairness": fairness, "read": read, "replay": replay,
-    "single": single,
+    "attack": attack, "batch": batch, "fairness": fairness, "page": page, "read": read,
+    "replay": replay, "single": single,
 }  # fmt: skip

@@ -21,7 +21,8 @@ class Command(BaseCommand):
         "  manage.py bench replay\n"
         "  manage.py bench read --orders 1000000\n"
         "  manage.py bench fairness --seconds 5\n"
-        "  manage.py bench attack --seconds 600"
+        "  manage.py bench attack --seconds 600\n"
+        "  manage.py bench page --seconds 60"
     )
 
     def add_arguments(self, parser) -> None:
@@ -76,6 +77,8 @@ class Command(BaseCommand):
             result = scenarios.read(orders=options["orders"])
         elif scenario == "fairness":
             result = scenarios.fairness(seconds=options["seconds"], accounts=options["accounts"])
+        elif scenario == "page":
+            result = scenarios.page(seconds=options["seconds"], accounts=options["accounts"])
         elif scenario == "attack":
             result = scenarios.attack(seconds=options["seconds"], accounts=options["accounts"])
         else:
