@@ -1,14 +1,18 @@
 /**
- * The order book of one symbol: a snapshot, then deltas that must follow each other without a gap.
+ * The order book of one symbol: a snapshot, then deltas that must follow each other without a gap, and
+ * after each a proof that what is held is what the server holds: the CRC32 of the ten best of each side.
  */
 
 import { fromScaled, toScaled } from "./decimal.js";
+
+const PROVEN = 10;
 
 export class Book {
   /** places: {price, size} decimals of the instrument. */
   constructor(places) {
     this.places = places;
     this.seq = null;
+    this.mismatches = 0;
     this.sides = { bids: new Map(), asks: new Map() };
   }
 
@@ -19,8 +23,8 @@ export class Book {
     this.put("asks", asks);
   }
 
-  /** Apply a delta. Returns false when something is missing before it: ask for a snapshot. */
-  delta({ seq, prev_seq: previous, bids, asks }) {
+  /** Apply a delta. Returns false when the book is not the server's any more: ask for a snapshot. */
+  delta({ seq, prev_seq: previous, bids, asks, checksum }) {
     if (this.seq === null) return false;
     if (seq <= this.seq) return true;
     if (previous !== this.seq) {
@@ -30,7 +34,16 @@ export class Book {
     this.seq = seq;
     this.put("bids", bids);
     this.put("asks", asks);
-    return true;
+    if (checksum === undefined || checksum === this.checksum()) return true;
+    this.mismatches += 1;
+    this.seq = null;
+    return false;
+  }
+
+  /** The CRC32 of "price:size:…" of the ten best bids, then the ten best asks, as the server told them. */
+  checksum() {
+    const texts = ["bids", "asks"].flatMap((side) => this.best(side, PROVEN).flatMap(({ price, size }) => [price, size]));
+    return crc32(texts.join(":"));
   }
 
   put(side, levels) {
@@ -45,9 +58,13 @@ export class Book {
 
   /** Return up to count levels, best first: {price, size, total, sum}; sum is the total, scaled. */
   levels(side, count) {
+    return this.summed(this.best(side, count));
+  }
+
+  best(side, count) {
     const way = side === "bids" ? 1 : -1;
     const keys = [...this.sides[side].keys()].sort((a, b) => (a < b ? way : a > b ? -way : 0));
-    return this.summed(keys.slice(0, count).map((key) => this.sides[side].get(key)));
+    return keys.slice(0, count).map((key) => this.sides[side].get(key));
   }
 
   /** Return the levels at these prices, best first; a price nobody is at has no size. */
@@ -71,4 +88,17 @@ export function withBars(bids, asks) {
   const deepest = other > most ? other : most;
   const bar = (level) => ({ ...level, width: Number((level.sum * 1000n) / (deepest || 1n)) });
   return [bids.map(bar), asks.map(bar)];
+}
+
+const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
+  return value;
+});
+
+/** The CRC32 (IEEE) of an ASCII text. */
+export function crc32(text) {
+  let value = 0xffffffff;
+  for (let at = 0; at < text.length; at += 1) value = CRC[(value ^ text.charCodeAt(at)) & 0xff] ^ (value >>> 8);
+  return (value ^ 0xffffffff) >>> 0;
 }
