@@ -8,8 +8,8 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 
-from oms_project.access import changes
-from oms_project.access.models import Membership, TokenFamily, User
+from oms_project.access import changes, keys
+from oms_project.access.models import ApiKey, Membership, TokenFamily, User
 from oms_project.access.rights import Action, user_may
 
 OWN_RIGHTS: Final = ("desk_role", "is_active")
@@ -131,3 +131,45 @@ def _log_change(request: HttpRequest, form: Any, formsets: Any) -> None:
             "user_changed", by=request.user.get_username(), user_id=str(user.pk),
             username=user.username, changes=changes, memberships=memberships,
         )  # fmt: skip
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin):
+    """Everybody's API keys, to look at and to end. They are made by who uses them, at /keys/."""
+
+    list_display = (
+        "label",
+        "id",
+        "user",
+        "scopes",
+        "addresses",
+        "expires_at",
+        "revoked_at",
+        "used_at",
+    )
+    list_filter = ("kind", "bearer", ("revoked_at", admin.EmptyFieldListFilter))
+    search_fields = ("id", "label", "user__username")
+    list_select_related = ("user",)
+    actions = ("revoke",)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return user_may(request.user, Action.USERS)
+
+    def has_view_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return user_may(request.user, Action.USERS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False
+
+    @admin.action(
+        description="Revoke (for ever; sockets end within a second)", permissions=["view"]
+    )
+    def revoke(self, request: HttpRequest, found: QuerySet[ApiKey]) -> None:
+        count = keys.revoke(found, by=request.user.get_username())
+        self.message_user(request, f"{count} revoked.")

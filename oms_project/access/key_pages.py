@@ -6,7 +6,7 @@ A secret is shown once, in the answer to the form that made it, which no cache a
 from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -85,10 +85,11 @@ def _shown(request: HttpRequest, user: User, status: int = 200, **more: Any) -> 
         {**keys.shown(one), "account_names": [names.get(each, each) for each in one.accounts]}
         for one in keys.rows(user=user)
     ]
+    given = QueryDict() if "made" in more else request.POST  # what is done is not asked for again
     context = {
         "page": "keys", "role": str(user.desk_role), "keys": found, "accounts": names.items(),
-        "lives": LIFE_DAYS, "scopes": keys.SCOPES, "given": request.POST, **more,
-        "given_scopes": request.POST.getlist("scopes") or ["read"],
-        "given_accounts": request.POST.getlist("accounts"), "overlap_h": keys.OVERLAP_H_DEFAULT,
+        "lives": LIFE_DAYS, "scopes": keys.SCOPES, "given": given, **more,
+        "given_scopes": given.getlist("scopes") or ["read"],
+        "given_accounts": given.getlist("accounts"), "overlap_h": keys.OVERLAP_H_DEFAULT,
     }  # fmt: skip
     return render(request, "registration/keys.html", context, status=status)

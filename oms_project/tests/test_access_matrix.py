@@ -329,6 +329,7 @@ ADMIN: Final = {
     "/admin/access/account/<account>/adjust/": Action.MONEY,
     "/admin/access/user/": Action.USERS,
     "/admin/access/user/add/": Action.USERS,
+    "/admin/access/apikey/": Action.USERS,
 }
 
 

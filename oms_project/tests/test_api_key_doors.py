@@ -147,7 +147,23 @@ def test_the_page(desk: Desk) -> None:
     other.post("/keys/", {"act": "revoke", "key_id": key_id})
     assert other.post("/keys/", {"act": "nonsense"}).status_code == 302
     assert key_id.encode() not in other.get("/keys/").content
+    assert b'name="label" required maxlength="64" value=""' in made.content  # the next is another
     assert Client(enforce_csrf_checks=True).post("/keys/", form).status_code == 403
+
+
+def test_an_admin_ends_anybodys(desk: Desk) -> None:
+    """In a list that shows no secret and makes no key."""
+    made = desk.post("", NEW).json()
+    root = desk.world.user("root", desk_role="admin", is_staff=True)
+    page = Client()
+    page.force_login(root)
+    listed = page.get("/admin/access/apikey/")
+    assert made["key_id"].encode() in listed.content
+    assert made["secret"].encode() not in listed.content
+    form = {"action": "revoke", "_selected_action": [made["key_id"]]}
+    assert page.post("/admin/access/apikey/", form).status_code == 302
+    assert desk.listed()[0]["state"] == "revoked"
+    assert page.get("/admin/access/apikey/add/").status_code == 403
 
 
 # ------------------------------------------------------------------ the command
