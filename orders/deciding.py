@@ -61,10 +61,11 @@ def decide(book: Book, record: StoredRecord, partitions: int, history: History) 
     apply.advance(book, record.offset)
     at_ns, actor, id, trace = 0, "", f"{record.partition}-{record.offset}", ""
     try:
+        if record.offset in history.by_hand:
+            raise LeftAloneError("set aside by hand")
+        envelope, command = readable.command_in(record, partitions)  # said again in the same words
         if record.offset in history.aside:
-            by_hand = record.offset in history.by_hand
-            raise LeftAloneError("set aside by hand" if by_hand else "set aside when it was met")
-        envelope, command = readable.command_in(record, partitions)
+            raise LeftAloneError("set aside when it was met")
         at_ns, actor, id, trace = envelope.at_ns, envelope.actor, envelope.id, envelope.trace
         turn = step(book, id, at_ns, command)
     except PoisonError as error:

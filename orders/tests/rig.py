@@ -4,7 +4,7 @@ What survives a crash is the log, the store and the clock; `Rig.start` makes eve
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from marketdata.domain.prices import SymbolPrices
 from oms_project.adapters.clock import FakeClock
@@ -144,14 +144,18 @@ class Rig:
     # -------------------------------------------------------------- the engine
     def start(self, venue: p.Venue[SymbolPrices] | None = None) -> Engine:
         """Return an engine that has taken every partition; its venue follows the scripts."""
-        engine = Engine(
-            log=self.log, store=self.store, clock=self.clock, ids=self.ids, stop=self.stop,
-            venue_of=lambda _: venue or ScriptedVenue(self.scripts, twice=self.twice), prices=lambda: (),
-            snapshot_commands=self.snapshot_commands,
-        )  # fmt: skip
+        engine = self.engine((lambda _: venue) if venue is not None else None)
         for partition in range(self.log.partitions):
             engine.take(partition)
         return engine
+
+    def engine(self, venue_of: Callable[[int], p.Venue[SymbolPrices]] | None = None) -> Engine:
+        """Return an engine that has taken nothing yet."""
+        return Engine(
+            log=self.log, store=self.store, clock=self.clock, ids=self.ids, stop=self.stop,
+            venue_of=venue_of or (lambda _: ScriptedVenue(self.scripts, twice=self.twice)), prices=lambda: (),
+            snapshot_commands=self.snapshot_commands,
+        )  # fmt: skip
 
     def work(self, engine: Engine, *, records_max: int = 64) -> None:
         """Let the engine handle what is in the log and its venue answer, until nothing moves."""

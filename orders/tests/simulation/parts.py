@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from marketdata.domain.prices import SymbolPrices
+from oms_project.adapters.loop import Loop
 from oms_project.adapters.memory import MemoryLog
 from oms_project.kernel import ports as p
 from oms_project.kernel.errors import TransportError, UnknownOutcomeError
+from oms_project.kernel.words import Topic
+from orders.engine import Engine
 
 Dice = Any  # a random.Random
 
@@ -36,15 +39,29 @@ class Weather:
             raise CrashedError(name)
 
 
+class CutLog(MemoryLog):
+    """A log whose end can be lost, as a power cut takes what is not synced."""
+
+    def cut(self, topic: str, partition: int, end: int) -> None:
+        """Forget what stands from *end* on."""
+        part = self._parts[topic, partition]
+        del part.records[end - part.start :]
+
+
 class MeanLog:
     """A log whose appends are refused, torn, or done without an answer; whose reads are cut anywhere."""
 
     def __init__(self, inner: MemoryLog, weather: Weather) -> None:
         self.inner = inner
         self._weather = weather
+        self.subscriptions: list[p.Subscription] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
+
+    def subscribe(self, topic: str, group: str) -> p.Subscription:
+        self.subscriptions.append(self.inner.subscribe(topic, group))
+        return self.subscriptions[-1]
 
     def append(self, topic: str, records: Sequence[p.Record]) -> list[int]:
         weather = self._weather
@@ -61,6 +78,22 @@ class MeanLog:
     ) -> list[p.StoredRecord]:
         most = records_max if self._weather.calm else self._weather.dice.randint(1, records_max)
         return self.inner.read(topic, partition, offset, most)
+
+
+class Member:
+    """An engine as it really runs: in a loop, a member of a group that shares the partitions out."""
+
+    def __init__(self, log: MemoryLog, weather: Weather, clock: p.Clock, engine: Engine) -> None:
+        self._log = MeanLog(log, weather)
+        records_max = weather.dice.randint(1, 6)
+        self.loop = Loop(
+            self._log, Topic.COMMANDS, "engines", engine, clock, records_max=records_max, wait_ms=0
+        )  # type: ignore[arg-type]
+
+    def die(self) -> None:
+        """Nothing is told to anybody; the group notices in time."""
+        for subscription in self._log.subscriptions:
+            subscription.close()
 
 
 class MeanStore:
@@ -86,7 +119,8 @@ class MeanStore:
 
 
 class MeanVenue:
-    """A venue that delays, repeats and reorders what it says, fills late, and tells of strangers.
+    """A venue that delays, repeats and reorders what it says, fills late or more than was asked for,
+    and tells of strangers.
 
     Its numbers are those of the order: what it said before a restart it says with the same number.
     """
@@ -97,6 +131,7 @@ class MeanVenue:
         self._dice = dice
         self._weather = weather
         self._clock = clock
+        self._overfills = dice.choice((0.0, 0.0, 0.02))
         self._numbers: dict[str, int] = {}
         self._open: dict[str, tuple[p.Route, int]] = {}
         self._due: list[tuple[str, p.Report]] = []
@@ -135,9 +170,11 @@ class MeanVenue:
             route, left = self._open[order_id]
             if self._dice.random() < 0.4:
                 lots = self._dice.randint(1, left)
+                if self._weather.strikes(self._overfills):
+                    lots = left + self._dice.randint(1, 3)
                 self._say(route.account_id, order_id, p.ReportKind.TRADE, route, lots)
                 self._open[order_id] = (route, left - lots)
-                if left == lots:
+                if left <= lots:
                     del self._open[order_id]
             elif self._dice.random() < 0.1:
                 self._end(order_id)

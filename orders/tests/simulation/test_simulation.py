@@ -3,16 +3,22 @@
 A failure names its seed and shows its steps; `pytest orders/tests/simulation --seed N` repeats it.
 """
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import pytest
 
+from oms_project import env
+from oms_project.adapters import dead_letters, loop
 from orders import engine as engine_module
 from orders import projector as projector_module
 from orders.adapters import departure, memory_store
 from orders.domain import apply, law, used
 from orders.domain.law import Kind
+from orders.engine import Engine
 from orders.tests.simulation.world import World
 
 HISTORIES: Final = 5_000
@@ -32,7 +38,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def live(seed: int, monkeypatch: pytest.MonkeyPatch) -> World:
     """Return the world after its history."""
     world = World(seed)
-    for module in (engine_module, projector_module):
+    for module in (engine_module, projector_module, loop, dead_letters):
         monkeypatch.setattr(module, "crash", world.weather.crash_point)
     try:
         world.run()
@@ -54,6 +60,34 @@ def test_a_seed_is_one_history(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = live(7, monkeypatch), live(7, monkeypatch)
     assert first.steps == second.steps
     assert first.seen == second.seen
+
+
+TOLD: Final = """
+import hashlib, django
+django.setup()
+from orders.tests.simulation.world import World
+for seed in range(20):
+    world = World(seed)
+    world.run()
+    print(hashlib.sha256(repr((world.steps, world.seen)).encode()).hexdigest())
+"""
+
+
+def test_a_seed_is_one_history_in_every_process(tmp_path: Path) -> None:
+    """Nothing hangs on how Python hashes texts this time."""
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", TOLD], stdout=subprocess.PIPE, text=True,
+            env=env.child(
+                PYTHONHASHSEED=hashing, OMS_DATA_DIR=str(tmp_path), OMS_LOG_LEVEL="ERROR",
+                DJANGO_SETTINGS_MODULE="oms_project.settings",
+            ),
+        )
+        for hashing in ("1", "2")
+    ]  # fmt: skip
+    first, second = (run.communicate(timeout=120)[0] for run in runs)
+    assert len(first.splitlines()) == 20
+    assert first == second
 
 
 # ------------------------------------------------------------------ bugs that must be found
@@ -96,6 +130,12 @@ def _canceled_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apply, "use", lambda *_: None)
 
 
+def _ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot is taken although a power cut took the events that led to it."""
+    newest = Engine._newest_book
+    monkeypatch.setattr(Engine, "_newest_book", lambda self, one, _: newest(self, one, 10**12))
+
+
 def _late_leaver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks at the clock when an order leaves."""
     monkeypatch.setattr(departure, "in_time", lambda routes, now_ns: (routes, []))
@@ -108,6 +148,7 @@ def _late_leaver(monkeypatch: pytest.MonkeyPatch) -> None:
         (_filled_twice, "a book breaks its laws"),
         (_canceled_twice, "decided twice"),
         (_late_leaver, "left after its deadline"),
+        (_ahead, "the projector never arrives"),
     ],
 )
 def test_a_planted_bug_is_found(

@@ -9,25 +9,34 @@ from typing import Any
 import msgspec
 
 from oms_project.adapters.ids import seeded
-from oms_project.adapters.memory import MemoryLog
 from oms_project.kernel import ports as p
 from oms_project.kernel import wire
-from oms_project.kernel.errors import BadRecordError, FencedError, GapError, TransportError
+from oms_project.kernel.errors import FencedError, GapError, TransportError
+from oms_project.kernel.ids import partition_of
 from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce, Topic
 from orders import replay
 from orders.adapters.memory_store import MemoryStore
 from orders.domain import commands as c
 from orders.domain import events as e
 from orders.domain.laws import breaches, stale_indexes
-from orders.domain.order import status_of
 from orders.engine import Engine
 from orders.projector import Projector
 from orders.tests.domain import build
 from orders.tests.domain.build import ACCOUNT, OTHER
 from orders.tests.rig import Rig, chained, whole_topic
-from orders.tests.simulation.parts import CrashedError, MeanLog, MeanStore, MeanVenue, Weather
+from orders.tests.simulation import settled
+from orders.tests.simulation.parts import (
+    CrashedError,
+    CutLog,
+    MeanLog,
+    MeanStore,
+    MeanVenue,
+    Member,
+    Weather,
+)
 
-ACCOUNTS = (ACCOUNT, OTHER)
+ELSEWHERE = "33333333-2222-4333-8444-555555555555"
+"""An account that lives in the other of two partitions."""
 STEPS = 40
 CALM_ROUNDS = 200
 
@@ -38,24 +47,29 @@ class World:
     def __init__(self, seed: int) -> None:
         self.dice = seeded(seed)
         self.weather = Weather(self.dice)
+        self.partitions = 2 if self.dice.random() < 0.25 else 1
+        self.accounts = (ACCOUNT, OTHER if self.partitions == 1 else ELSEWHERE)
+        self.looped = self.dice.random() < 0.3
         self.rig = Rig()
-        self.log = MemoryLog(1)
+        self.log = CutLog(self.partitions)
         self.rig.log = MeanLog(self.log, self.weather)  # type: ignore[assignment]
         self.kept = MemoryStore()
         self.backup = self.kept.backup()
         self.engines: list[Engine] = []
+        self.members: list[Member] = []
+        self.acting: Engine | None = None
         self.projector: Projector | None = None
         self.at = 0
-        self.told = 0
-        self.seen: dict[int, tuple[str, Any]] = {}
-        self.batches: dict[int, e.EventBatch] = {}
+        self.told = [0] * self.partitions
+        self.seen: dict[tuple[int, int], tuple[str, Any]] = {}
+        self.batches: dict[tuple[int, int], e.EventBatch] = {}
         self.fates: dict[str, str] = {}
         self.first: dict[tuple[str, str], str] = {}
         self.cancels: dict[str, int] = {}
         self.orders = 0
         self.sent: list[p.Record] = []
         self.steps: list[str] = []
-        self._quietly(lambda: self.rig.open(*ACCOUNTS))
+        self._quietly(lambda: self.rig.open(*self.accounts))
 
     def _quietly(self, work: Callable[[], Any]) -> None:
         was, self.weather.calm = self.weather.calm, True
@@ -69,15 +83,23 @@ class World:
             [self.place] * 6 + [self.cancel] * 2 + [self.cancel_all, self.again, self.again]
             + [self.work] * 12 + [self.tick] * 8 + [self.project] * 6 + [self.start] * 2
             + [self.second, self.die, self.jump, self.snapshot, self.foreign, self.switch]
-            + ([self.keep, self.restore] if self.dice.random() < 0.3 else [])
+            + ([self.keep, self.restore, self.lose] if self.dice.random() < 0.3 else [])
+            + ([self.power_cut] if self.dice.random() < 0.3 else [])
         )  # fmt: skip
         for _ in range(STEPS):
             deed = self.dice.choice(deeds)
             self.steps.append(deed.__name__)
+            self.acting = None
             try:
                 deed()
             except (CrashedError, TransportError, FencedError) as error:
                 self.steps.append(f"  {error!r}")
+                if (
+                    self.looped
+                    and isinstance(error, TransportError)
+                    and deed in (self.work, self.tick)
+                ):
+                    continue  # the loop waits and goes on from what is durable
                 if deed not in (self.place, self.cancel, self.cancel_all, self.again):
                     self._gone(deed)
             self.check()
@@ -86,8 +108,11 @@ class World:
     def _gone(self, deed: Callable[[], None]) -> None:
         if deed == self.project:
             self.projector = None
-        elif self.engines:
-            self.engines.pop()
+        elif self.acting is not None:  # one that dies while it takes over is not among them yet
+            at = self.engines.index(self.acting)
+            del self.engines[at]
+            if self.looped:
+                self.members.pop(at).die()
 
     # -------------------------------------------------------------- clients
     def _send(self, command: c.Command, key: str) -> None:
@@ -96,12 +121,13 @@ class World:
         value = wire.seal(
             c.SCHEMA, command, id=f"command-{self.at}", at_ns=self.rig.clock.now_ns(), actor="ann"
         )
-        record = p.Record(0, key, value)
-        self.sent.append(record)
-        self.rig.log.append(Topic.COMMANDS, [record])
+        partitions = [partition_of(key, self.partitions)] if key else range(self.partitions)
+        records = [p.Record(partition, key, value) for partition in partitions]
+        self.sent += records
+        self.rig.log.append(Topic.COMMANDS, records)
 
     def place(self) -> None:
-        account_id = self.dice.choice(ACCOUNTS)
+        account_id = self.dice.choice(self.accounts)
         orders = []
         for _ in range(self.dice.randint(1, 3)):
             self.orders += 1
@@ -130,12 +156,12 @@ class World:
 
     def cancel(self) -> None:
         if self.orders:
-            account_id = self.dice.choice(ACCOUNTS)
+            account_id = self.dice.choice(self.accounts)
             number = self.dice.randint(1, self.orders)
             self._send(build.cancel(number, account_id=account_id), account_id)
 
     def cancel_all(self) -> None:
-        account_id = self.dice.choice(ACCOUNTS)
+        account_id = self.dice.choice(self.accounts)
         self._send(build.cancel(account_id=account_id), account_id)
 
     def again(self) -> None:
@@ -145,10 +171,10 @@ class World:
 
     def foreign(self) -> None:
         value = self.dice.choice((b"\xc1", wire.seal("events", c.OpenEpoch(1), id="x", at_ns=1)))
-        self.log.append(Topic.COMMANDS, [p.Record(0, ACCOUNT, value)])
+        self.log.append(Topic.COMMANDS, [p.Record(self._partition(), ACCOUNT, value)])
 
     def switch(self) -> None:
-        account_id = self.dice.choice(ACCOUNTS)
+        account_id = self.dice.choice(self.accounts)
         state = self.dice.choice((AccountState.ACTIVE, AccountState.REDUCE_ONLY))
         self._send(build.account(account_id, state), account_id)
         self._send(build.marks(self.rig.clock.now_ns()), "")
@@ -157,37 +183,60 @@ class World:
     def _store(self) -> p.OrderStore:
         return MeanStore(self.kept, self.weather)  # type: ignore[return-value]
 
-    def start(self) -> None:
-        """The owner is gone, if there was one; another takes the partition."""
+    def _partition(self) -> int:
+        return self.dice.randrange(self.partitions)
+
+    def _crowd_gone(self) -> None:
+        for member in self.members:
+            member.die()
+        self.members.clear()
         self.engines.clear()
+
+    def start(self) -> None:
+        """The owner is gone, if there was one; another takes the partitions."""
+        self._crowd_gone()
         self.second()
 
     def second(self) -> None:
-        """One more takes it; the one before does not know yet."""
+        """One more takes them; the one before does not know yet. In a group they are shared out."""
         self.rig.store = self._store()  # type: ignore[assignment]
-        self.engines.append(self.rig.start(MeanVenue(self.dice, self.weather, self.rig.clock)))
+        if self.looped and len(self.members) == 2:
+            return
+        engine = self.rig.engine(lambda _: MeanVenue(self.dice, self.weather, self.rig.clock))
+        if self.looped:
+            self.members.append(Member(self.log, self.weather, self.rig.clock, engine))
+        else:
+            for partition in range(self.partitions):
+                engine.take(partition)
+        self.engines.append(engine)
         del self.engines[:-2]
 
     def _engine(self) -> Engine | None:
-        return self.dice.choice(self.engines) if self.engines else None
+        self.acting = self.dice.choice(self.engines) if self.engines else None
+        return self.acting
 
     def work(self) -> None:
         engine = self._engine()
-        if engine is not None:
-            self.rig.feed(engine, records_max=self.dice.randint(1, 6))
+        if engine is not None and self.looped:
+            self.members[self.engines.index(engine)].loop.run_once()
+        elif engine is not None:
+            self.rig.feed(engine, self._partition(), records_max=self.dice.randint(1, 6))
 
     def tick(self) -> None:
+        if self.looped:
+            self.work()  # the loop ticks by itself
+            return
         engine = self._engine()
         if engine is not None:
             engine.tick()
 
     def snapshot(self) -> None:
         engine = self._engine()
-        if engine is not None:
-            engine.snapshot(engine.owned[0])
+        if engine is not None and engine.owned:
+            engine.snapshot(engine.owned[self.dice.choice(sorted(engine.owned))])
 
     def die(self) -> None:
-        self.engines.clear()
+        self._crowd_gone()
         self.projector = None
 
     def jump(self) -> None:
@@ -197,14 +246,15 @@ class World:
     def project(self) -> None:
         if self.projector is None:
             self.projector = Projector(self._store(), self.rig.reference)
-        offset = self.projector.take(0)
-        end = self.log.end_offset(Topic.EVENTS, 0)
+        partition = self._partition()
+        offset = self.projector.take(partition)
+        end = self.log.end_offset(Topic.EVENTS, partition)
         if offset < end:
-            records = self.rig.log.read(Topic.EVENTS, 0, offset, 50)
+            records = self.rig.log.read(Topic.EVENTS, partition, offset, 50)
             try:
                 self.projector.handle(records)
             except GapError:  # what is missing is told again further on: not in this poll
-                self.projector.lose(0)
+                self.projector.lose(partition)
 
     def keep(self) -> None:
         self.backup = self.kept.backup()
@@ -214,24 +264,40 @@ class World:
         self.die()
         self.kept = self.backup.backup()
 
+    def lose(self) -> None:
+        """The store is gone: an empty one takes its place."""
+        self.die()
+        self.kept = MemoryStore()
+
+    def power_cut(self) -> None:
+        """Takes the newest events, which are not synced; never commands, nor what the store has."""
+        self.die()
+        for partition in range(self.partitions):
+            end = self.log.end_offset(Topic.EVENTS, partition)
+            shown = self.kept.progress(partition).next_offset
+            left = self.dice.randint(min(shown, end), end)
+            self.log.cut(Topic.EVENTS, partition, left)
+            self.told[partition] = min(self.told[partition], left)
+
     # -------------------------------------------------------------- laws
     def check(self) -> None:
         """What holds after every step."""
         for engine in self.engines:
-            book = engine.owned[0].book
-            broken = [*breaches(book.state), *stale_indexes(book)]
-            assert not broken, f"a book breaks its laws: {broken}"
-        records = whole_topic(self.log, Topic.EVENTS, 0)
-        for record in records[self.told :]:
-            self._hear(wire.read_body(e.decoder, wire.open_envelope(record.value, e.SCHEMA)))
-        self.told = len(records)
+            for owned in engine.owned.values():
+                broken = [*breaches(owned.book.state), *stale_indexes(owned.book)]
+                assert not broken, f"a book breaks its laws: {broken}"
+        for partition in range(self.partitions):
+            records = whole_topic(self.log, Topic.EVENTS, partition)
+            for record in records[self.told[partition] :]:
+                self._hear(wire.read_body(e.decoder, wire.open_envelope(record.value, e.SCHEMA)))
+            self.told[partition] = len(records)
 
     def _hear(self, batch: e.EventBatch) -> None:
         told = (batch.stream, msgspec.to_builtins(batch.events))
-        assert self.seen.setdefault(batch.offset, told) == told, (
-            f"command {batch.offset} told twice"
-        )
-        self.batches[batch.offset] = batch
+        at = (batch.partition, batch.offset)
+        before = self.seen.setdefault(at, told)
+        assert before == told, f"command {at} told twice: {before}, {told}"
+        self.batches[at] = batch
         for event in batch.events:
             if isinstance(event, e.OrderRouted | e.OrderDenied):
                 self._fate(batch.stream, event)
@@ -255,87 +321,41 @@ class World:
         self.die()
         self.start()
         engine = self.engines[-1]
-        for _ in range(CALM_ROUNDS):
-            end = self.log.end_offset(Topic.COMMANDS, 0)
-            self.rig.feed(engine)
-            self.rig.clock.advance_ns(1_000_000)
-            engine.tick()
-            if end == self.log.end_offset(Topic.COMMANDS, 0) == engine.owned[0].book.state.offset:
-                break
-        else:
-            raise AssertionError("it never comes to rest")
+        self._work_off(engine)
         self.check()
-        chained([self.batches[offset] for offset in sorted(self.batches)])
-        self._all_is_decided()
+        for partition in range(self.partitions):
+            told = sorted(at for at in self.batches if at[0] == partition)
+            chained([self.batches[at] for at in told])
+        settled.all_is_decided(self)
         self._show_all()
-        self._rows_are_the_book(engine)
+        settled.rows_are_the_book(self, engine)
         self.rig.store = self.kept
-        engine.snapshot(engine.owned[0])
-        outcome = replay.run(self.rig.log, self.rig.store, 1)
-        assert (outcome.equal, outcome.compared) == (True, 1), outcome.details
+        for owned in engine.owned.values():
+            engine.snapshot(owned)
+        outcome = replay.run(self.rig.log, self.rig.store, self.partitions)
+        assert (outcome.equal, outcome.compared) == (True, self.partitions), outcome.details
+
+    def _work_off(self, engine: Engine) -> None:
+        for _ in range(CALM_ROUNDS):
+            ends = self.log.end_offsets(Topic.COMMANDS)
+            self.rig.clock.advance_ns(1_000_000)
+            if self.looped:
+                self.work()
+            else:
+                for partition in range(self.partitions):
+                    self.rig.feed(engine, partition)
+                engine.tick()
+            done = [engine.owned[partition].book.state.offset for partition in sorted(engine.owned)]
+            if ends == self.log.end_offsets(Topic.COMMANDS) == done:
+                return
+        raise AssertionError("it never comes to rest")
 
     def _show_all(self) -> None:
         self.projector = None
-        end = self.log.end_offset(Topic.EVENTS, 0)
+        ends = self.log.end_offsets(Topic.EVENTS)
         for _ in range(CALM_ROUNDS):
             self.project()
-            if self.kept.progress(0).next_offset == end:
+            shown = [self.kept.progress(one).next_offset for one in range(self.partitions)]
+            if shown == ends:
                 return
         raise AssertionError("the projector never arrives")
-
-    def _all_is_decided(self) -> None:
-        for record in whole_topic(self.log, Topic.COMMANDS, 0):
-            try:
-                envelope = wire.open_envelope(record.value, c.SCHEMA)
-            except BadRecordError:
-                continue  # a foreign one
-            command = wire.read_body(c.decoder, envelope)
-            if isinstance(command, c.PlaceOrders):
-                for new in command.orders:
-                    assert new.order_id in self.fates, f"{new.order_id} was acknowledged and lost"
-
-    def _rows_are_the_book(self, engine: Engine) -> None:
-        state = engine.owned[0].book.state
-        orders = [order for one in state.accounts.values() for order in one.open.values()]
-        assert orders == [], "the calm venue ends what is open"
-        for order in state.closed.values():
-            row = self.kept.get(order.order_id, [order.account_id])
-            assert row is not None
-            assert (row.status, row.cum_lots, row.cost, row.fee, row.version) == (
-                status_of(order), order.cum_lots, order.cost, order.fee, order.version,
-            )  # fmt: skip
-        for account_id in ACCOUNTS:
-            own = state.accounts[account_id]
-            rows = {
-                row.symbol: (row.net_lots, row.cost, row.realized)
-                for row in self.kept.positions([account_id])
-            }
-            assert rows == {
-                symbol: (one.net_lots, one.cost, one.realized)
-                for symbol, one in own.positions.items()
-            }
-            money = {
-                row.asset: (row.free, row.locked, row.fees, row.venue, row.external)
-                for row in self.kept.balances([account_id])
-            }
-            assert money == {
-                asset: (one.free, one.locked, one.fees, one.venue, one.external)
-                for asset, one in own.balances.items()
-            }
-        self._trades_add_up(engine)
-
-    def _trades_add_up(self, engine: Engine) -> None:
-        """Count all trades ever told, by nobody's books: they are the positions."""
-        nets: dict[tuple[str, str], int] = {}
-        for batch in self.batches.values():
-            for event in batch.events:
-                if isinstance(event, e.OrderFilled):
-                    key = (batch.stream, event.symbol)
-                    lots = event.lots if event.side is Side.BUY else -event.lots
-                    nets[key] = nets.get(key, 0) + lots
-        books = {
-            (account_id, symbol): one.net_lots
-            for account_id in ACCOUNTS
-            for symbol, one in engine.owned[0].book.state.accounts[account_id].positions.items()
-        }
-        assert nets == books
