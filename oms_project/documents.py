@@ -192,14 +192,19 @@ def order_states() -> str:
         "stateDiagram-v2",
         f"    [*] --> {Status.NEW}: risk passed",
         f"    [*] --> {Status.REJECTED}: refused by us",
+        f"    [*] --> {Status.TRIGGER_PENDING}: risk passed, waits for a price",
+        f"    {Status.TRIGGER_PENDING} --> {Status.NEW}: {law.WORDS[Kind.TRIGGERED]}",
+        f"    {Status.TRIGGER_PENDING} --> {Status.REJECTED}: a rule refuses it then",
+        f"    {Status.TRIGGER_PENDING} --> {Status.CANCELED}: {law.WORDS[Kind.CANCEL_ASKED]}",
+        f"    {Status.TRIGGER_PENDING} --> {Status.EXPIRED}: {law.WORDS[Kind.EXPIRY_DUE]}",
     ]
     lines += [f"    {before} --> {after}: {law.WORDS[kind]}" for before, kind, after in edges()]
     lines += [f"    {status} --> [*]" for status in Status if status not in OPEN]
     lines += [
         "```",
         "",
-        "Where an order is (sent, live at the venue, over, denied by us) and how much of it is filled",
-        "find the row of what happens:",
+        "Where an order is (held here, sent, live at the venue, over, denied by us) and how much of it",
+        "is filled find the row of what happens:",
         "",
         f"- **{Outcome.APPLY}**: the facts change, whether or not the status shows it.",
         f"- **{Outcome.ABSORB}**: known already, or overtaken: nothing changes, it is counted.",

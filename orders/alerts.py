@@ -48,5 +48,7 @@ def raise_for(account_id: str, events: Sequence[e.Event]) -> None:
             )  # fmt: skip
 
 
-_PLAIN: Final = frozenset({e.OrderRouted, e.OrderAccepted, e.BalanceChanged, e.PositionChanged})
+_PLAIN: Final = frozenset(
+    {e.OrderRouted, e.OrderHeld, e.OrderAccepted, e.BalanceChanged, e.PositionChanged}
+)
 """The many that never need anybody: told apart first."""

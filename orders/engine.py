@@ -38,8 +38,8 @@ from orders.adapters import departure, heads, own_commands
 from orders.deciding import Decided, History, decide
 from orders.domain import commands, events
 from orders.domain.book import Book, State, state_hash
-from orders.domain.decide import route_of
-from orders.domain.order import Asked
+from orders.domain.order import Asked, Life
+from orders.domain.route import route_of
 from orders.domain.turn import Turn
 
 GROUP: Final = "oms-engine"
@@ -261,7 +261,7 @@ class Engine:
         self._books.update({prices.symbol: prices for prices in self._prices()})
         for prices in self._books.values():
             owned.venue.on_book(prices, now_ns)
-        orders = [order for _, order in owned.book.open_orders()]
+        orders = [order for _, order in owned.book.open_orders() if order.life is not Life.HELD]
         routes = owned.in_time([route_of(order) for order in orders], self._clock.now_ns())
         owned.venue.resume(routes, now_ns)
         cancels = [

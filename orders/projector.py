@@ -121,6 +121,17 @@ def _routed(fold: Fold, batch: e.EventBatch, event: e.OrderRouted, seq: int) -> 
     )  # fmt: skip
 
 
+def _held(fold: Fold, batch: e.EventBatch, event: e.OrderHeld, seq: int) -> None:
+    _routed(fold, batch, e.OrderRouted(*msgspec.structs.astuple(event)), seq)
+    fold.fresh[event.order_id].status = Status.TRIGGER_PENDING
+
+
+def _trigger_refused(fold: Fold, batch: e.EventBatch, event: e.TriggerRefused, seq: int) -> None:
+    row = fold.order(batch, event, seq)
+    row.reason, row.rejected_by = event.reason, "oms"
+    fold.ended(row)
+
+
 def _denied(fold: Fold, batch: e.EventBatch, event: e.OrderDenied, seq: int) -> None:
     fold.fresh[event.order_id] = p.OrderRow(
         order_id=event.order_id, account_id=batch.stream, client_order_id=event.client_order_id,
@@ -203,6 +214,9 @@ def _instrument(fold: Fold, batch: e.EventBatch, event: e.InstrumentChanged, seq
 
 _FOLDS: Final[dict[type, Callable]] = {
     e.OrderRouted: _routed,
+    e.OrderHeld: _held,
+    e.OrderTriggered: _moved,
+    e.TriggerRefused: _trigger_refused,
     e.OrderDenied: _denied,
     e.OrderAccepted: _moved,
     e.OrderExternal: _external,

@@ -200,7 +200,7 @@ class Gateway:
 
 _NAMES: Final = {
     "lots": "quantity", "ticks": "price", "flags": "reduce_only", "expires_ns": "expires_at",
-    "deadline_ns": "deadline",
+    "deadline_ns": "deadline", "stop_ticks": "stop_price", "trail_ticks": "trail_amount",
 }  # fmt: skip
 """What the API calls those fields of Terms and Extras that have another name there."""
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from oms_project.kernel.numbers import Count
-from oms_project.kernel.words import OrderType, Side, TimeInForce
+from oms_project.kernel.words import PRICED, TAKING, WAITING, OrderType, Side, TimeInForce
 
 _BUY: Final = Side.BUY  # a member's name is looked up slowly: once is enough for the hot path
 
@@ -27,11 +27,16 @@ class Flag(IntFlag):
 
 class Extras(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What few orders want besides. expires_ns: when a GTD or DAY order ends; deadline_ns: after it
-    the order must not be sent to the venue any more. 0: nothing of the kind is wanted.
+    the order must not be sent to the venue any more; stop_ticks: the mark at which it is sent, of a
+    trailing one the first such; trail_ticks, trail_bps: how far behind the best mark since it was
+    taken, as an amount or in hundredths of a percent. 0: nothing of the kind is wanted.
     """
 
     expires_ns: Count = 0
     deadline_ns: Count = 0
+    stop_ticks: Count = 0
+    trail_ticks: Count = 0
+    trail_bps: Count = 0
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -67,6 +72,31 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def deadline_ns(self) -> int:
         return self.extras.deadline_ns if self.extras is not None else 0
+
+    @property
+    def stop_ticks(self) -> int:
+        return self.extras.stop_ticks if self.extras is not None else 0
+
+    @property
+    def trails(self) -> bool:
+        return self.type is OrderType.TRAILING_STOP
+
+    @property
+    def fires_above(self) -> bool:
+        """It waits for a mark at or above its stop; else for one at or below."""
+        return (self.sign > 0) is (self.type not in TAKING)
+
+    def fires_at(self, mark_ticks: int) -> bool:
+        """Tell whether it would be sent at this mark."""
+        if self.type not in WAITING:
+            return False
+        stop_ticks = self.stop_ticks
+        return mark_ticks >= stop_ticks if self.fires_above else mark_ticks <= stop_ticks
+
+    def as_sent(self, lots: int) -> "Terms":
+        """Return what the venue gets of it once its price is there: a limit or a market order."""
+        kind = OrderType.LIMIT if self.type in PRICED else OrderType.MARKET
+        return msgspec.structs.replace(self, type=kind, lots=lots)
 
     def having(self, **changes: int) -> "Terms":
         """Return the terms with other extras."""

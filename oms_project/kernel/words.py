@@ -22,6 +22,19 @@ class Side(StrEnum):
 class OrderType(StrEnum):
     LIMIT = "limit"
     MARKET = "market"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TAKE_PROFIT = "take_profit"
+    TAKE_PROFIT_LIMIT = "take_profit_limit"
+    TRAILING_STOP = "trailing_stop"
+
+
+PRICED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
+"""Types with a limit price; the others trade at the market."""
+WAITING: Final = frozenset(OrderType) - {OrderType.LIMIT, OrderType.MARKET}
+"""Types that wait here for a price, and go to the venue when it is there."""
+TAKING: Final = frozenset({OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT})
+"""Of those, the ones that wait for a better price than now; the others wait for a worse one."""
 
 
 class TimeInForce(StrEnum):
@@ -42,6 +55,7 @@ class Status(StrEnum):
     """What an order shows. Computed from its facts (orders/domain/order.py), never set."""
 
     NEW = "NEW"
+    TRIGGER_PENDING = "TRIGGER_PENDING"
     ACCEPTED = "ACCEPTED"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     PENDING_CANCEL = "PENDING_CANCEL"
@@ -52,8 +66,11 @@ class Status(StrEnum):
 
 
 OPEN: Final = frozenset(
-    {Status.NEW, Status.ACCEPTED, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL}
-)
+    {
+        Status.NEW, Status.TRIGGER_PENDING, Status.ACCEPTED, Status.PARTIALLY_FILLED,
+        Status.PENDING_CANCEL,
+    }
+)  # fmt: skip
 CLOSED: Final = frozenset(Status) - OPEN
 
 

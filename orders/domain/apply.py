@@ -1,7 +1,7 @@
 """Facts change the book. Each returns the event that tells it.
 
-Only this file writes to the state, with apply_requests.py (what is asked of orders) and
-apply_reference.py (what is not about orders).
+Only this file writes to the state, with apply_requests.py (what is asked of orders), apply_held.py
+(what waits for a price) and apply_reference.py (what is not about orders).
 
 An event is a view of what is there *after* the fact, read off, never worked out a second time. What
 may happen at all was decided before (orders/domain/decide.py by orders/domain/law.py).
@@ -18,7 +18,7 @@ from oms_project.kernel.words import Side, Status
 from orders.domain import events as e
 from orders.domain.book import CLOSED_KEPT, EVICTED_AT_ONCE, Account, Book
 from orders.domain.lanes import Lane
-from orders.domain.order import LIVE, OVER, SENT, Asked, End, Fill, Life, Order, status_of
+from orders.domain.order import HELD, LIVE, OVER, SENT, Asked, End, Fill, Life, Order, status_of
 from orders.domain.used import lasting_name, other_key
 from risk.domain.rules import Reason
 
@@ -134,7 +134,8 @@ def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.
     sign, terms = order.sign, order.terms
     wanted, before = terms.lots, order.cum_lots
     life = order.life
-    was_open = before < wanted and (life is LIVE or life is SENT)
+    at_venue = life is LIVE or life is SENT
+    was_open = before < wanted and (at_venue or life is HELD)
     rate_ppm = order.maker_ppm if report.maker else order.taker_ppm
     order.fills[execution] = Fill(lots, ticks, rate_ppm)
     cum_lots = order.cum_lots = before + lots
@@ -169,7 +170,7 @@ def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.
         leaves = wanted - cum_lots if cum_lots < wanted else 0
         lane.pend(sign, leaves - wanted + before)
         if leaves:
-            _hold(lane, order, _required(lane, order, leaves))
+            set_hold(lane, order, _required(lane, order, leaves))
         else:
             paying = quote if sign > 0 else base
             paying.locked -= order.hold
@@ -179,8 +180,8 @@ def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.
             keep_closed(book, order)
             if terms.extras is not None:
                 unwatch(book, lane.account, order)
-    # Only an order that is not open any more can have a late fill.
-    late = not was_open and order.late_fill
+    # Only an order that is not open any more, or was never sent, can have a late fill.
+    late = not (was_open and at_venue) and order.late_fill
     return e.OrderFilled(
         order.order_id, FILLED if cum_lots >= wanted else status_of(order), version, cum_lots, cost,
         fee, lane.symbol, terms.side, venue, execution, lots, ticks, report.maker, fill_fee, late,
@@ -209,8 +210,8 @@ def end(book: Book, lane: Lane | None, order: Order, report: Report) -> Ended:
     order.version += 1
     if open_before and lane is not None:
         lane.pend(order.sign, -open_before)
-        _hold(lane, order, 0)
-        _close(book, lane.account, order)
+        set_hold(lane, order, 0)
+        close(book, lane.account, order)
     return event(
         order.order_id, status_of(order), order.version, order.cum_lots, order.cost, order.fee,
         report.execution, report.reason, order.late_fill,
@@ -271,7 +272,7 @@ def _required(lane: Lane, order: Order, leaves: int) -> int:
     return notional + ceil_div(notional * order.taker_ppm - order.fee_rest, PPM)
 
 
-def _hold(lane: Lane, order: Order, hold: int) -> None:
+def set_hold(lane: Lane, order: Order, hold: int) -> None:
     balance = lane.quote if order.sign > 0 else lane.base
     change = hold - order.hold
     balance.locked += change
@@ -279,7 +280,7 @@ def _hold(lane: Lane, order: Order, hold: int) -> None:
     order.hold = hold
 
 
-def _close(book: Book, account: Account, order: Order) -> None:
+def close(book: Book, account: Account, order: Order) -> None:
     if account.open.pop(order.order_id, None) is not None:
         keep_closed(book, order)
         if order.terms.extras is not None:
@@ -289,6 +290,7 @@ def _close(book: Book, account: Account, order: Order) -> None:
 def unwatch(book: Book, account: Account, order: Order) -> None:
     """A closed order waits for nothing any more."""
     account.again.pop(order.order_id, None)
+    book.unfire(account, order.order_id)
     book.follow(account, order)
 
 

@@ -5,12 +5,15 @@ from marketdata.domain.mark import Mark
 from oms_project.kernel.words import AccountState
 from orders.domain import events as e
 from orders.domain.apply import use
+from orders.domain.apply_held import fire
 from orders.domain.book import Account, Book
 from risk.domain.limits import Limits
 
 
 def set_mark(book: Book, mark: Mark) -> None:
     book.state.marks[mark.symbol] = mark
+    if book.triggers:
+        fire(book, mark.symbol, mark.ticks)
 
 
 def set_instrument(book: Book, instrument: Instrument, version: int) -> e.InstrumentChanged:

@@ -15,13 +15,14 @@ from marketdata.domain.mark import Mark
 from oms_project.kernel.errors import BadRecordError, OldVersionError
 from oms_project.kernel.words import AccountState
 from orders.domain.lanes import Lane
-from orders.domain.order import Asked, Order
+from orders.domain.order import Asked, Life, Order
 from orders.domain.timers import Timers
+from orders.domain.triggers import Triggers
 from orders.domain.used import Used, UsedIds, account_hash
 from risk.domain.limits import Limits
 from risk.domain.position import Position
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Of a snapshot's bytes. One of another format is not read: the log is decided again."""
 CLOSED_KEPT: Final = 20_000
 """Closed orders a partition keeps in memory, newest last: for late reports of them."""
@@ -48,7 +49,8 @@ class Account(msgspec.Struct, array_like=True):
     open: order id -> order, oldest first; names: lasting name (used.py) -> order id of every order
     in memory; canceling: ids that a request to cancel more than one command may has still to reach,
     by that request's id, oldest first; again: when the venue is asked again to end an order whose
-    time is over, by its id, if it said no.
+    time is over, by its id, if it said no; fired: orders whose price is there and which are still to
+    be sent, in that order, with the mark that did it.
     """
 
     account_id: str
@@ -63,6 +65,7 @@ class Account(msgspec.Struct, array_like=True):
     names: dict[str, str] = {}
     canceling: dict[str, list[str]] = {}
     again: dict[str, int] = {}
+    fired: dict[str, int] = {}
 
     def balance(self, asset: str) -> Balance:
         found = self.balances.get(asset)
@@ -115,11 +118,14 @@ _decode_head = msgspec.msgpack.Decoder(_Head).decode
 class Book:
     """A partition's state and its indexes: units by symbol, lanes by account and symbol, used ids.
 
-    canceling: accounts with a request that is not through yet; timers: what has a time (both:
-    orders/domain/due.py).
+    canceling: accounts with a request that is not through yet; timers: what has a time; fired: accounts
+    with orders to be sent because their price is there (all: orders/domain/due.py); triggers: what
+    waits for a price, by symbol.
     """
 
-    __slots__ = ("canceling", "hashes", "lanes", "state", "timers", "units", "used")
+    __slots__ = (
+        "canceling", "fired", "hashes", "lanes", "state", "timers", "triggers", "units", "used",
+    )  # fmt: skip
 
     def __init__(self, state: State, segments: Mapping[int, bytes] | None = None) -> None:
         """*segments*: bodies of those the state names.
@@ -134,9 +140,13 @@ class Book:
         self.used = UsedIds(state.used, dict(segments or {}))
         self.canceling: dict[str, None] = {}
         self.timers = Timers()
+        self.triggers: dict[str, Triggers] = {}
+        self.fired: dict[str, None] = {}
         for account in state.accounts.values():
             if account.canceling:
                 self.canceling[account.account_id] = None
+            if account.fired:
+                self.fired[account.account_id] = None
             for order in account.open.values():
                 lane = self.lane(account, order.terms.symbol)
                 assert lane is not None, "an open order's instrument is listed"
@@ -151,6 +161,22 @@ class Book:
             self.timers.drop(account.account_id, order.order_id)
         else:
             self.timers.set(account.account_id, order.order_id, at_ns)
+        symbol = order.terms.symbol
+        waits = order.life is Life.HELD and not order.closed
+        if waits and order.order_id not in account.fired:
+            self.triggers.setdefault(symbol, Triggers()).add(order)
+        elif symbol in self.triggers:
+            self.triggers[symbol].drop(order.order_id)
+
+    def unfire(self, account: Account, order_id: str) -> None:
+        """It was sent, or it ended: its price does not matter any more."""
+        if account.fired.pop(order_id, None) is not None and not account.fired:
+            self.fired.pop(account.account_id, None)
+
+    def settle(self) -> None:
+        """Bring into the orders what their index knows better: equal histories give equal bytes."""
+        for triggers in self.triggers.values():
+            triggers.settle()
 
     def lane(self, account: Account, symbol: str) -> Lane | None:
         """Return the account's lane of a symbol, None if that is not listed."""
@@ -174,6 +200,7 @@ class Book:
 
     def to_bytes(self) -> bytes:
         """Return the state's bytes: equal histories give equal bytes."""
+        self.settle()
         return _encode(self.state)
 
     @classmethod

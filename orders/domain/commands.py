@@ -16,6 +16,7 @@ from risk.domain.limits import Limits
 ORDERS_MAX = 500
 CANCELS_MAX = 10_000
 REPORTS_MAX = 4_000
+FIRED_MAX = 2_000
 """So much is in one command at most: its events must fit into one record (wire.RECORD_BYTES_MAX)."""
 
 
@@ -50,7 +51,7 @@ class CancelOrders(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fa
 
 
 class WakeOrders(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Do what time makes necessary in the account, up to the time of this command's envelope.
+    """Do what prices and time make necessary in the account, up to the time of this command's envelope.
 
     Said twice it does what has become due since: it names nothing (orders/domain/due.py).
     """

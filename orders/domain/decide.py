@@ -13,9 +13,19 @@ from typing import Any, Final
 from marketdata.domain.mark import SetMarks
 from oms_project.kernel import ids
 from oms_project.kernel.errors import IllegalTransitionError
-from oms_project.kernel.ports import CancelRoute, Report, ReportKind, Route
-from oms_project.kernel.words import RESTING, AccountState, TimeInForce
-from orders.domain import apply, apply_reference, apply_requests, commands, events, law, reference
+from oms_project.kernel.ports import CancelRoute, Report, ReportKind
+from oms_project.kernel.words import WAITING, AccountState
+from orders.domain import (
+    apply,
+    apply_held,
+    apply_reference,
+    apply_requests,
+    commands,
+    events,
+    held,
+    law,
+    reference,
+)
 from orders.domain.book import Account, Book
 from orders.domain.commands import (
     AdjustBalance,
@@ -30,9 +40,11 @@ from orders.domain.commands import (
     WakeOrders,
 )
 from orders.domain.examine import Taken, case_of
+from orders.domain.held import waiting
 from orders.domain.lanes import Lane
 from orders.domain.law import ACK, APPLY, TRADE, Kind, Outcome
-from orders.domain.order import Order
+from orders.domain.order import HELD, Order
+from orders.domain.route import route_of
 from orders.domain.turn import Turn
 from orders.domain.used import client_key, lasting_name, order_mark, other_key
 from orders.domain.wake import lasting, wake
@@ -114,19 +126,23 @@ def place(turn: Turn, command: PlaceOrders) -> None:
 def _by_rules(turn: Turn, lane: Lane | None, new: NewOrder) -> None:
     """Decide an order that is not plain, or that a bound stops: by every rule."""
     book, account = turn.book, turn.account
-    terms = lasting(new.terms, turn.at_ns)
+    terms = waiting(book, lasting(new.terms, turn.at_ns))
     case = case_of(book, account, terms, turn.at_ns)
     why = refusal(case)
     if why is not None:
         _deny(turn, new, why)
         return
     assert lane is not None, "an unknown symbol was refused"
-    order, event = apply.route(
-        lane, new.order_id, new.client_order_id, terms, case.worst_ticks, case.hold
-    )
+    turn.paid(lane, terms.sign)
+    ids = new.order_id, new.client_order_id
+    if terms.type in WAITING:
+        order, waits = apply_held.hold(book, lane, *ids, terms, case.worst_ticks, case.hold)
+        turn.tell(waits)
+        book.follow(account, order)
+        return
+    order, event = apply.route(lane, *ids, terms, case.worst_ticks, case.hold)
     turn.tell(event)
     turn.routes.append(route_of(order))
-    turn.paid(lane, order.sign)
     if terms.extras is not None:
         book.follow(account, order)
         turn.deadlines = turn.deadlines or terms.deadline_ns > 0
@@ -163,7 +179,7 @@ def _atomic_refusals(turn: Turn, command: PlaceOrders) -> dict[str, Checked] | N
             if _sent_again(turn, new):
                 return None  # sent again: all of them were decided then
         elif name not in seen:
-            case = case_of(book, account, new.terms, turn.at_ns, taken)
+            case = case_of(book, account, waiting(book, new.terms), turn.at_ns, taken)
             why = refusal(case)
             if why is None:
                 taken.take(case)
@@ -192,21 +208,6 @@ def _deny(turn: Turn, new: NewOrder, why: Checked) -> None:
     )  # fmt: skip
 
 
-def route_of(order: Order) -> Route:
-    """Return what the venue is told of an order, new or still open after a restart."""
-    terms = order.terms
-    tif = terms.time_in_force
-    return Route(
-        order.order_id, order.account_id, terms.symbol, order.sign, terms.lots - order.cum_lots,
-        order.worst_ticks, terms.ticks != 0 and (tif is _GTC or tif in RESTING), tif is _FOK,
-        order.executions, 0 if terms.extras is None else terms.extras.deadline_ns,
-    )  # fmt: skip
-
-
-_GTC: Final = TimeInForce.GTC
-_FOK: Final = TimeInForce.FOK
-
-
 # ------------------------------------------------------------------ cancels
 
 
@@ -223,7 +224,9 @@ def cancel(turn: Turn, command: CancelOrders) -> None:
         if order is None or order.account_id != account.account_id:
             continue  # nothing is written of what is not known (B.1.f)
         row = law.row(order, Kind.CANCEL_ASKED)
-        if row.outcome is Outcome.APPLY:
+        if row.outcome is Outcome.APPLY and order.life is HELD:
+            turn.tell(held.end(turn, order, expired=False))
+        elif row.outcome is Outcome.APPLY:
             turn.tell(apply_requests.ask_cancel(book, account, order))
             turn.routes.append(CancelRoute(order_id, account.account_id, order.terms.symbol))
         else:

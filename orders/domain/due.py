@@ -21,7 +21,7 @@ class Due(NamedTuple):
 
 def due(book: Book, now_ns: int) -> list[Due]:
     """Return what is due at *now_ns*: the rest of cancels that were too many for one command, oldest
-    request first an account, and accounts of which something's time has come.
+    request first an account, and accounts of which an order's price is there or something's time.
     """
     found = []
     for account_id in book.canceling:
@@ -29,6 +29,11 @@ def due(book: Book, now_ns: int) -> list[Due]:
         for request, order_ids in account.canceling.items():
             command = CancelOrders(account_id, (), request=request)
             found.append(Due(f"{request}/{len(order_ids)}", account_id, command))
+    for account_id in book.fired:
+        order_id = next(iter(book.state.accounts[account_id].fired))
+        found.append(Due(f"fired/{order_id}", account_id, WakeOrders(account_id)))
     for account_id, name, at_ns in book.timers.ripe(now_ns):
+        if account_id in book.fired:
+            continue  # the same command does both
         found.append(Due(f"wake/{name}/{at_ns}", account_id, WakeOrders(account_id)))
     return found

@@ -31,6 +31,16 @@ class OrderRouted(_Event, frozen=True):
     hold: int
 
 
+class OrderHeld(_Event, frozen=True):
+    """Risk passed, the worst case is held; the order waits here for its price. See OrderRouted."""
+
+    order_id: str
+    client_order_id: str
+    terms: Terms
+    cap_ticks: int
+    hold: int
+
+
 class OrderDenied(_Event, frozen=True):
     """We refused it (FIX OrdStatus Rejected, by us); it never reached a venue.
 
@@ -77,6 +87,26 @@ class _OrderEvent(_Event, frozen=True):
     cum_lots: int
     cost: int
     fee: int
+
+
+class OrderTriggered(_OrderEvent, frozen=True):
+    """Its price is there: on its way to the venue, unless the next event says that a rule refused it.
+
+    mark_ticks: the mark that fired it; cap_ticks, hold: as of OrderRouted, worked out anew.
+    """
+
+    symbol: str
+    mark_ticks: int
+    cap_ticks: int
+    hold: int
+
+
+class TriggerRefused(_OrderEvent, frozen=True):
+    """A rule refused it when its price was there. reason, used, limit: as of OrderDenied."""
+
+    reason: str
+    used: int = 0
+    limit: int = 0
 
 
 class OrderAccepted(_OrderEvent, frozen=True):
@@ -235,6 +265,9 @@ class CommandSetAside(_Event, frozen=True):
 
 Event = (
     OrderRouted
+    | OrderHeld
+    | OrderTriggered
+    | TriggerRefused
     | OrderDenied
     | OrderExternal
     | OrderAccepted

@@ -49,7 +49,7 @@ def case_of(
             balance = lane.base
         free = balance.free - taken.paid.get(pays, 0)
         coming = lane.coming_units(sign) + taken.got.get(gets, 0)
-        reducible = lane.reducible_lots(sign) - taken.lots.get((symbol, sign), 0)
+        reducible = lane.reducible_lots(sign, taken.lots.get((symbol, sign), 0))
     return Case(
         terms=terms,
         now_ns=at_ns,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from marketdata.domain.instrument import UNITS_MAX, Units
 from marketdata.domain.mark import Mark
 from oms_project.kernel.numbers import NS_PER_MS, PPM
-from oms_project.kernel.words import AccountState, InstrumentState, Side, TimeInForce
+from oms_project.kernel.words import AccountState, InstrumentState, OrderType, Side, TimeInForce
 from risk.domain.limits import Limits
 from risk.domain.rules import BALANCE_MAX, market_worst
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BUY: Final = Side.BUY
 _DAY: Final = TimeInForce.DAY
+_LIMIT, _MARKET = OrderType.LIMIT, OrderType.MARKET
 NEVER: Final = -1
 """A bound below every number: nothing passes."""
 
@@ -100,13 +101,16 @@ class Lane:
         self.maker_ppm = units.instrument.maker_fee_ppm
         self.gate = None
 
-    def reducible_lots(self, sign: int) -> int:
-        """Return how many lots an order of this side may have and only reduce the position."""
+    def reducible_lots(self, sign: int, more_lots: int = 0) -> int:
+        """Return how many lots an order of this side may have and only reduce the position.
+
+        more_lots: pending besides what is.
+        """
         position = self.position
         if position is None or position.net_lots * sign >= 0:
             return 0
         pending = self.buy_lots if sign > 0 else self.sell_lots
-        return max(0, abs(position.net_lots) - pending)
+        return max(0, abs(position.net_lots) - pending - more_lots)
 
     def coming_units(self, sign: int) -> int:
         """Return what the account has, or its orders here may bring, of what an order is paid in."""
@@ -139,6 +143,7 @@ class Lane:
             terms.flags
             or terms.extras is not None
             or terms.time_in_force is _DAY
+            or (terms.type is not _LIMIT and terms.type is not _MARKET)
             or not gate.lots_min <= lots <= gate.lots_max
             or not gate.at_min_ns <= at_ns <= gate.at_max_ns
             or len(self.account.open) >= gate.open_max

@@ -35,6 +35,7 @@ class Kind(IntEnum):
     CANCEL_REFUSED_AGAIN = 11
     COMPLETED = 12
     EXPIRY_DUE = 13
+    TRIGGERED = 14
 
 
 WORDS: Final[dict[Kind, str]] = {
@@ -52,6 +53,7 @@ WORDS: Final[dict[Kind, str]] = {
     Kind.CANCEL_REFUSED_AGAIN: "venue rejects an earlier cancel again",
     Kind.COMPLETED: "the last fill arrives while a request is open",
     Kind.EXPIRY_DUE: "its time is over",
+    Kind.TRIGGERED: "its price is there",
 }
 
 
@@ -96,6 +98,8 @@ _LATE_ANSWER: Final = _absorb("nothing is asked any more: a late answer")
 _END_AGAIN: Final = _absorb("it is over already; the end that the venue numbered first stands")
 _NOT_OVER: Final = _set_aside("unknown_end", "an end again, of an order that has not ended")
 _NO_REQUEST: Final = _absorb("nothing was asked")
+_NOT_HELD: Final = _absorb("it does not wait any more")
+_NEVER_SENT: Final = _set_aside("never_sent", "the venue tells of what it never got")
 _TIME_AFTER_END: Final = _absorb("it ended before its time was over")
 _LATE: Final = _apply("a fill is never dropped: cash and position move, late_fill is shown")
 _EARLIER: Final = _apply("an end that the venue numbered before the one we know")
@@ -111,6 +115,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("expired before it was acknowledged"),
         _apply("the venue's own refusal", "A.1.b"),
         _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST, _BY_REQUEST,
+        _NOT_HELD,
     ),
     (Life.SENT, Filled.SOME): (
         _apply("acknowledgement after a fill: a fact, the status stays the higher one"),
@@ -120,6 +125,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("the rest is expired, the fills stay"),
         _apply("rejected after a trade: over, the fills stay, the account may only reduce"),
         _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST, _BY_REQUEST,
+        _NOT_HELD,
     ),
     (Life.SENT, Filled.ALL): (
         _apply("acknowledgement after the last fill: a fact, nothing shows"),
@@ -129,7 +135,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("crossed with the last fill; nothing is left to expire"),
         _apply("rejected after a complete trade: the account may only reduce"),
         _NOT_OVER, _refuse("too_late", "it is filled", "B.1.c"), _BY_REQUEST, _LATE_ANSWER,
-        _BY_REQUEST, _TIME_AFTER_END,
+        _BY_REQUEST, _TIME_AFTER_END, _NOT_HELD,
     ),
     (Life.LIVE, Filled.NONE): (
         _absorb("sent again"),
@@ -139,6 +145,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("its time is over", "A.1.d"),
         _apply("a venue may take back its acknowledgement"),
         _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST, _BY_REQUEST,
+        _NOT_HELD,
     ),
     (Life.LIVE, Filled.SOME): (
         _absorb("sent again"),
@@ -148,6 +155,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("the rest is expired, the fills stay"),
         _apply("rejected after a trade: over, the fills stay, the account may only reduce"),
         _NOT_OVER, _BY_REQUEST, _BY_REQUEST, _LATE_ANSWER, _BY_REQUEST, _BY_REQUEST,
+        _NOT_HELD,
     ),
     (Life.LIVE, Filled.ALL): (
         _absorb("sent again"),
@@ -157,7 +165,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
         _apply("crossed with the last fill; nothing is left to expire"),
         _apply("rejected after a complete trade: the account may only reduce"),
         _NOT_OVER, _refuse("too_late", "it is filled", "B.1.c"), _BY_REQUEST, _LATE_ANSWER,
-        _BY_REQUEST, _TIME_AFTER_END,
+        _BY_REQUEST, _TIME_AFTER_END, _NOT_HELD,
     ),
     **{
         (Life.OVER, filled): (
@@ -166,7 +174,7 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
             _AGAIN, _OTHER, _IMPOSSIBLE,
             _EARLIER, _EARLIER, _EARLIER, _END_AGAIN,
             _refuse("too_late", "it is over"),
-            _LATE_ANSWER, _LATE_ANSWER, _NO_REQUEST, _TIME_AFTER_END,
+            _LATE_ANSWER, _LATE_ANSWER, _NO_REQUEST, _TIME_AFTER_END, _NOT_HELD,
         )
         for filled in Filled
     },
@@ -178,7 +186,22 @@ LAW: Final[dict[tuple[Life, Filled], _Rows]] = {
             _absorb("it never began"), _absorb("it never began"), _absorb("it never began"),
             _absorb("it never began"),
             _refuse("too_late", "it never began"),
-            _LATE_ANSWER, _LATE_ANSWER, _NO_REQUEST, _TIME_AFTER_END,
+            _LATE_ANSWER, _LATE_ANSWER, _NO_REQUEST, _TIME_AFTER_END, _NOT_HELD,
+        )
+        for filled in Filled
+    },
+    **{
+        (Life.HELD, filled): (
+            _NEVER_SENT,
+            _apply("never sent, yet traded: booked as it happened, the account may only reduce"),
+            _AGAIN, _OTHER, _IMPOSSIBLE,
+            _NEVER_SENT, _NEVER_SENT, _NEVER_SENT, _NOT_OVER,
+            _refuse("too_late", "it is filled") if filled is Filled.ALL else
+            _apply("it waits here, so it ends at once"),
+            _LATE_ANSWER, _LATE_ANSWER, _NO_REQUEST,
+            _TIME_AFTER_END if filled is Filled.ALL else _apply("it waits here, so it ends at once"),
+            _NOT_HELD if filled is Filled.ALL else
+            _apply("on its way to the venue, if the rules let it pass now"),
         )
         for filled in Filled
     },

@@ -56,12 +56,15 @@ def _facts(order: Order) -> list[str]:
 
 def stale_indexes(book: Book) -> list[str]:
     """Return what a book rebuilt from its state would index otherwise; [] is the only good answer."""
+    book.settle()
     again = Book(book.state, book.used.bodies())
     found = []
     if again.canceling.keys() != book.canceling.keys():
         found.append(f"canceling: {list(book.canceling)}, rebuilt {list(again.canceling)}")
     if again.timers.at != book.timers.at:
         found.append(f"timers: {book.timers.at}, rebuilt {again.timers.at}")
+    if again.fired.keys() != book.fired.keys() or _waiting(again) != _waiting(book):
+        found.append(f"triggers: {_waiting(book)}, rebuilt {_waiting(again)}")
     for account_id, lanes in book.lanes.items():
         for symbol, lane in lanes.items():
             rebuilt = again.lanes.get(account_id, {}).get(symbol)
@@ -74,6 +77,10 @@ def stale_indexes(book: Book) -> list[str]:
     if len(again.used) != len(book.used):
         found.append(f"used: {len(book.used)}, rebuilt {len(again.used)}")
     return found
+
+
+def _waiting(book: Book) -> dict[str, set[str]]:
+    return {symbol: set(one.live) for symbol, one in book.triggers.items() if one.live}
 
 
 def _pending(lane: Lane) -> tuple[int, int]:

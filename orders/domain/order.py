@@ -14,12 +14,13 @@ from oms_project.kernel.words import Status
 
 
 class Life(IntEnum):
-    """Where the order is: refused by us, on its way, at the venue, ended."""
+    """Where the order is: refused by us, on its way, at the venue, ended; HELD: here, until its price is."""
 
     DENIED = 0
     SENT = 1
     LIVE = 2
     OVER = 3
+    HELD = 4
 
 
 class Filled(IntEnum):
@@ -40,6 +41,7 @@ DENIED: Final = Life.DENIED
 SENT: Final = Life.SENT
 LIVE: Final = Life.LIVE
 OVER: Final = Life.OVER
+HELD: Final = Life.HELD
 _NONE, _SOME, _ALL = Filled
 """Members by a name of the module's: looking one up in its class costs as much as a dict."""
 
@@ -70,7 +72,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     cum_lots, cost (Σ lots × ticks): sums over fills; fee: charged so far; fee_rest: what rounding
     up charged beyond the rates, in 1/PPM of a smallest unit; fills: by execution number;
     executions, last_fill: highest execution number seen, and of a fill; end_execution: of the
-    venue's end (0: none); cancel_reject: of the newest cancel reject; reason: of the end or denial.
+    venue's end (0: none); cancel_reject: of the newest cancel reject; reason: of the end or denial;
+    peak_ticks: the best mark that a trailing one has seen (in a snapshot: orders/domain/triggers.py).
     """
 
     order_id: str
@@ -96,6 +99,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     cancel_reject: int = 0
     version: int = 1
     fills: dict[int, Fill] = {}
+    peak_ticks: int = 0
 
     @property
     def filled(self) -> Filled:
@@ -119,7 +123,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     def late_fill(self) -> bool:
         """A fill the venue made after it had said that the order was over, or that it refused."""
         return 0 < self.end_execution < self.last_fill or (
-            self.life is DENIED and self.cum_lots > 0
+            self.cum_lots > 0 and (self.life is DENIED or self.life is HELD)
         )
 
     @property
@@ -128,8 +132,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def contradicted(self) -> bool:
-        """Traded although it was refused: somebody must look, whatever came first."""
-        refused = self.end is End.REJECTED or self.life is Life.DENIED
+        """Traded although it was refused, or never sent: somebody must look, whatever came first."""
+        refused = self.end is End.REJECTED or self.life is DENIED or self.life is HELD
         return refused and self.cum_lots > 0
 
     @property
@@ -165,7 +169,9 @@ def status_of(order: Order) -> Status:
         return Status.PENDING_CANCEL
     if cum_lots:
         return _PARTIALLY_FILLED
-    return _ACCEPTED if life is LIVE else Status.NEW
+    if life is LIVE:
+        return _ACCEPTED
+    return Status.TRIGGER_PENDING if life is HELD else Status.NEW
 
 
 _FILLED: Final = Status.FILLED

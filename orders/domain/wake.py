@@ -10,10 +10,10 @@ from oms_project.kernel.numbers import NS_PER_S
 from oms_project.kernel.ports import CancelRoute
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import TimeInForce
-from orders.domain import apply, apply_requests, commands, law
+from orders.domain import apply, apply_requests, commands, held, law
 from orders.domain.commands import WakeOrders
 from orders.domain.law import Kind, Outcome
-from orders.domain.order import Order
+from orders.domain.order import HELD, Order
 from orders.domain.turn import Turn
 
 DAY_NS: Final = 86_400 * NS_PER_S
@@ -28,16 +28,24 @@ def lasting(terms: Terms, at_ns: int) -> Terms:
 
 
 def wake(turn: Turn, command: WakeOrders) -> None:
-    """Do what is due in the account by now; what one command cannot reach is due next."""
+    """Do what is due in the account by now; what one command cannot reach is due next.
+
+    Time comes first: what is over is not sent any more because its price is there as well.
+    """
     book, account = turn.book, turn.account
     for name in book.timers.take(account.account_id, turn.at_ns, commands.CANCELS_MAX):
         _expire(turn, account.open[name])
+    for order_id, mark_ticks in list(account.fired.items())[: commands.FIRED_MAX]:
+        held.trigger(turn, account.open[order_id], mark_ticks)
 
 
 def _expire(turn: Turn, order: Order) -> None:
-    """Ask the venue to end an order whose time is over: only its word is the end."""
+    """Ask the venue to end an order whose time is over: only its word is the end, if it has the order."""
     if law.row(order, Kind.EXPIRY_DUE).outcome is not Outcome.APPLY:
         apply.absorb(turn.book)
+        return
+    if order.life is HELD:
+        turn.tell(held.end(turn, order, expired=True))
         return
     turn.tell(apply_requests.ask_expiry(turn.book, turn.account, order))
     turn.routes.append(

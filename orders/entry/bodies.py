@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX, Units
 from oms_project.kernel.terms import NO_EXTRAS, Extras, Flag, Terms
-from oms_project.kernel.words import InstrumentState, OrderType, TimeInForce
+from oms_project.kernel.words import PRICED, InstrumentState, OrderType, TimeInForce
 from oms_project.problem import Entry, Problem
 from oms_project.rest import strict_json, times
 from orders.entry.fields import (
@@ -26,7 +26,7 @@ from orders.entry.fields import (
     PlainBatch,
     PlainBody,
 )
-from orders.entry.wrong import TOO_LARGE, explain, invalid, refuse_twins, why
+from orders.entry.wrong import TOO_LARGE, explain, invalid, prices_are_odd, refuse_twins, why
 from orders.services import Wanted
 
 NOW_ONLY: Final = frozenset(
@@ -170,7 +170,7 @@ def _wanted(
     kind = order.type
     tif = order.time_in_force
     if tif is UNSET:
-        tif = _GTC if kind is _LIMIT else _IOC
+        tif = _IOC if kind is _MARKET else _GTC
     client_order_id = order.client_order_id
     if client_order_id is UNSET:
         client_order_id = ""
@@ -178,12 +178,13 @@ def _wanted(
         units = None
     lots = ticks = extras = None
     odd = False
-    if type(order) is OrderBody:
-        extras, odd = _extras(order, now)
+    if units is not None and type(order) is OrderBody:
+        extras, odd = _extras(order, units, now)
     if units is not None:
         try:
             lots = units.lots(order.quantity)
-            ticks = 0 if kind is _MARKET else units.ticks(order.price)  # type: ignore[arg-type]
+            priced = kind is _LIMIT or kind in PRICED
+            ticks = units.ticks(order.price) if priced else 0  # type: ignore[arg-type]
         except (ValueError, TypeError):
             lots = None
     if (
@@ -200,15 +201,29 @@ def _wanted(
     return client_order_id, terms
 
 
-def _extras(order: OrderBody, now: Now) -> tuple[Extras | None, bool]:
+def _extras(order: OrderBody, units: Units, now: Now) -> tuple[Extras | None, bool]:
     """Return what the order wants besides, and whether anything is wrong with that."""
+    prices = []
+    for text in (order.stop_price, order.trail_amount):
+        try:
+            prices.append(units.ticks(text) if text is not UNSET else 0)
+        except ValueError:
+            return None, True
+    stop_ticks, trail_ticks = prices
+    bps = order.trail_bps if order.trail_bps is not UNSET else 0
+    if (
+        stop_ticks is None
+        or trail_ticks is None
+        or prices_are_odd(order, stop_ticks, trail_ticks, bps)
+    ):
+        return None, True
     times_ns = []
     for text in (order.expires_at, order.deadline):
         try:
             times_ns.append(times.read_ns(text) if text is not UNSET else 0)
         except ValueError:
             return None, True
-    extras = Extras(*times_ns)
+    extras = Extras(*times_ns, stop_ticks, trail_ticks, bps)
     ends = order.expires_at is not UNSET
     odd = ends is not (order.time_in_force is _GTD)
     past = any(
@@ -222,13 +237,15 @@ def _out_of_bounds(order: Body, units: Units, lots: int, ticks: int) -> bool:
     """Tell, cheaply, whether anything is wrong with terms that are on tick and lot."""
     instrument = units.instrument
     notional = ticks * lots * units.tick_lot_units
-    if order.type is _MARKET:
-        tif = order.time_in_force
-        odd = order.price is not UNSET or not (tif is UNSET or tif is _IOC or tif is _FOK)
-    else:
+    kind, tif = order.type, order.time_in_force
+    if kind is _LIMIT or kind in PRICED:
         odd = not 0 < ticks <= TICKS_MAX or notional < instrument.notional_min
         odd = odd or notional > (instrument.notional_max or UNITS_MAX)
-        odd = odd or (order.time_in_force is _GTD and type(order) is PlainBody)
+        odd = odd or (type(order) is PlainBody and (tif is _GTD or kind is not _LIMIT))
+    elif kind is _MARKET:
+        odd = order.price is not UNSET or not (tif is UNSET or tif is _IOC or tif is _FOK)
+    else:
+        odd = order.price is not UNSET or tif is _IOC or tif is _FOK or type(order) is PlainBody
     return (
         odd
         or instrument.state is not _TRADING

@@ -14,6 +14,7 @@ from oms_project.kernel import ids, numbers
 from oms_project.kernel.words import OrderType, Side, TimeInForce
 
 BATCH_MAX: Final = 500
+TRAIL_BPS_MAX: Final = 5_000
 CLIENT_ORDER_ID: Final = re.compile(ids.CLIENT_ORDER_ID_PATTERN)
 TIME_PATTERN: Final = (
     r"^(19[7-9]|2[01][0-9]|22[0-5])[0-9]-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
@@ -76,6 +77,31 @@ class OrderBody(PlainBody, forbid_unknown_fields=True, gc=False):
         ]
         | UnsetType
     ) = UNSET  # fmt: skip
+
+    stop_price: (
+        Annotated[
+            str,
+            _said(
+                "the mark at which a stop or take_profit is sent", pattern=f"^{numbers.PATTERN}$"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    trail_amount: (
+        Annotated[
+            str,
+            _said("how far behind its best mark a trailing_stop is sent; or trail_bps",
+                  pattern=f"^{numbers.PATTERN}$"),
+        ]
+        | UnsetType
+    ) = UNSET  # fmt: skip
+    trail_bps: (
+        Annotated[
+            int,
+            _said("as trail_amount, in hundredths of a percent", minimum=1, maximum=TRAIL_BPS_MAX),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class PlainBatch(msgspec.Struct, forbid_unknown_fields=True, gc=False):

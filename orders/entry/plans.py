@@ -236,7 +236,9 @@ def _is_answered(row: OrderRow) -> bool:
 
 
 def _is_decided(row: OrderRow) -> bool:
-    """An order that rests is decided when the venue has it, one that cannot when it is over."""
+    """An order that rests is decided when the venue has it, or it waits here; others when they are over."""
+    if row.status is Status.TRIGGER_PENDING:
+        return True
     if row.terms.time_in_force in RESTING:
         return _is_answered(row)
     return row.status in CLOSED

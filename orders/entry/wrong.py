@@ -4,6 +4,7 @@ Off the fast path: bodies.py comes here once it knows that something is wrong.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -11,10 +12,24 @@ from msgspec import UNSET
 
 from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX, Units, units_text
 from oms_project.kernel import numbers
-from oms_project.kernel.words import RESTING, InstrumentState, OrderType, TimeInForce
+from oms_project.kernel.words import (
+    PRICED,
+    RESTING,
+    WAITING,
+    InstrumentState,
+    OrderType,
+    TimeInForce,
+)
 from oms_project.problem import Entry, Problem, token
 from oms_project.rest import strict_json, times
-from orders.entry.fields import BATCH_MAX, CLIENT_ORDER_ID, BatchBody, Body, OrderBody
+from orders.entry.fields import (
+    BATCH_MAX,
+    CLIENT_ORDER_ID,
+    TRAIL_BPS_MAX,
+    BatchBody,
+    Body,
+    OrderBody,
+)
 from orders.services import Wanted
 
 DECIMALS_MAX: Final = 18
@@ -32,14 +47,8 @@ def why(order: Body, units: Units | None, at: str, index: int | None, now_ns: in
     client_order_id = order.client_order_id
     if client_order_id is not UNSET and CLIENT_ORDER_ID.fullmatch(client_order_id) is None:
         wrong("client_order_id", "invalid", "1 to 36 of A-Z a-z 0-9 . _ : -")
-    market = order.type is OrderType.MARKET
-    if market and order.price is not UNSET:
-        wrong("price", "price_forbidden", "A market order has no price; leave it out.")
-    if market and order.time_in_force in RESTING:
-        wrong("time_in_force", "not_a_choice", "A market order is ioc or fok.")
+    _why_type(order, wrong)
     _why_times(order, now_ns, wrong)
-    if not market and order.price is UNSET:
-        wrong("price", "price_required", "A limit order needs a price.")
     if units is None:
         wrong("symbol", "unknown_symbol", "GET /api/instruments lists what there is.")
         return found
@@ -47,11 +56,63 @@ def why(order: Body, units: Units | None, at: str, index: int | None, now_ns: in
         wrong("symbol", "instrument_not_tradable", f"It is {units.instrument.state}.")
     lots = _measure(order.quantity, units.lots, wrong, "quantity", lambda: _lot_hint(units))
     ticks = None
-    if not market and order.price is not UNSET:
-        price = order.price
-        ticks = _measure(price, units.ticks, wrong, "price", lambda: _tick_hint(price, units))
+    for name in ("price", "stop_price", "trail_amount"):
+        text = getattr(order, name, UNSET)
+        if text is UNSET or (name == "price" and order.type not in PRICED):
+            continue
+        found_ticks = _measure(text, units.ticks, wrong, name, partial(_tick_hint, text, units))
+        if name == "price":
+            ticks = found_ticks
+        elif found_ticks is not None and found_ticks > TICKS_MAX:
+            wrong(name, "invalid", f"At most {units.price_text(TICKS_MAX)}.")
     _why_bounds(units, lots, ticks, wrong)
     return found
+
+
+def _why_type(order: Body, wrong: Callable[..., None]) -> None:
+    """Say which fields the type must have, and which it cannot."""
+    kind, tif = order.type, order.time_in_force
+    if kind not in PRICED and order.price is not UNSET:
+        wrong("price", "price_forbidden", f"A {kind} order has no price; leave it out.")
+    if kind is OrderType.MARKET and tif in RESTING:
+        wrong("time_in_force", "not_a_choice", "A market order is ioc or fok.")
+    if kind in WAITING - PRICED and tif in (TimeInForce.IOC, TimeInForce.FOK):
+        wrong("time_in_force", "not_a_choice", "It waits for its price: gtc, day or gtd.")
+    if kind in PRICED and order.price is UNSET:
+        wrong("price", "price_required", f"A {kind} order needs a price.")
+    _why_trigger(order, wrong)
+
+
+def _why_trigger(order: Body, wrong: Callable[..., None]) -> None:
+    """Say what it must wait for, and what it cannot."""
+    kind = order.type
+    stop, amount, bps = (
+        getattr(order, name, UNSET) for name in ("stop_price", "trail_amount", "trail_bps")
+    )
+    trails = kind is OrderType.TRAILING_STOP
+    if stop is UNSET and kind in WAITING and not trails:
+        wrong("stop_price", "stop_price_required", "The mark at which it is sent.")
+    elif stop is not UNSET and (trails or kind not in WAITING):
+        wrong("stop_price", "stop_price_forbidden", f"A {kind} order has none; leave it out.")
+    if trails and (amount is UNSET) is (bps is UNSET):
+        wrong("trail_amount", "trail_required", "trail_amount or trail_bps, one of them.")
+    for name, value in (("trail_amount", amount), ("trail_bps", bps)):
+        if not trails and value is not UNSET:
+            wrong(name, "trail_forbidden", f"A {kind} order does not trail.")
+    if bps is not UNSET and not 0 < bps <= TRAIL_BPS_MAX:
+        wrong("trail_bps", "invalid", f"From 1 to {TRAIL_BPS_MAX}.")
+
+
+def prices_are_odd(order: OrderBody, stop_ticks: int, trail_ticks: int, bps: int) -> bool:
+    """Tell whether `_why_type` or a bound has something against what it waits for."""
+    told = (order.stop_price, order.trail_amount, order.trail_bps)
+    stop, amount, part = (one is not UNSET for one in told)
+    if order.type is OrderType.TRAILING_STOP:
+        in_bounds = 0 < trail_ticks <= TICKS_MAX if amount else 0 < bps <= TRAIL_BPS_MAX
+        return stop or amount is part or not in_bounds
+    if order.type in WAITING:
+        return amount or part or not 0 < stop_ticks <= TICKS_MAX
+    return stop or amount or part
 
 
 def _why_times(order: Body, now_ns: int, wrong: Callable[..., None]) -> None:
@@ -87,7 +148,7 @@ def _measure(
         wrong(field, "not_a_decimal", detail)
         return None
     if value is None:
-        wrong(field, "price_tick" if field == "price" else "quantity_step", hint())
+        wrong(field, "quantity_step" if field == "quantity" else "price_tick", hint())
     elif value == 0:
         wrong(field, "invalid", "It must be above zero.")
         return None
@@ -187,6 +248,5 @@ def _explain_fields(
         try:
             msgspec.convert(value[name], field.type, strict=True)
         except msgspec.ValidationError as error:
-            choice = isinstance(value[name], str)
-            code = "not_a_choice" if choice else "wrong_type"
+            code = "wrong_type" if str(error).startswith("Expected ") else "not_a_choice"
             entries.append(Entry(f"{at}/{name}", code, str(error)[:200], index))

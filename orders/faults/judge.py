@@ -269,7 +269,7 @@ def _histories(rows: Sequence, stream: Sequence[Stretch]) -> Iterator[str]:
     last: dict[str, tuple[Status, int, int]] = {}  # status, version, cum_lots
     for stretch in stream:
         for event in stretch.events:
-            if isinstance(event, e.OrderRouted | e.OrderDenied):
+            if isinstance(event, e.OrderRouted | e.OrderHeld | e.OrderDenied):
                 if event.order_id in last:
                     yield f"{event.order_id} began twice"
                 denied = isinstance(event, e.OrderDenied)

@@ -4,6 +4,7 @@ Template builtins (settings.TEMPLATES): `{{ order.price|num:places }}`.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from django import template
 from django.urls import reverse
@@ -19,6 +20,7 @@ MINUS = "\u2212"
 NOTHING = "–"
 STATUS = {
     "NEW": "New",
+    "TRIGGER_PENDING": "Waiting",
     "ACCEPTED": "Open",
     "PARTIALLY_FILLED": "Partly filled",
     "PENDING_CANCEL": "Canceling",
@@ -27,6 +29,10 @@ STATUS = {
     "EXPIRED": "Expired",
     "REJECTED": "Rejected",
 }
+TYPES = {
+    "limit": "Limit", "market": "Market", "stop": "Stop", "stop_limit": "Stop limit",
+    "take_profit": "Take profit", "take_profit_limit": "TP limit", "trailing_stop": "Trailing",
+}  # fmt: skip
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
@@ -125,6 +131,16 @@ def stamp(iso: str | None) -> str:
 def exact(iso: str | None) -> str:
     """2026-11-21 12:04:05.123456 of an ISO time (UTC)."""
     return iso.rstrip("Z").replace("T", " ") if iso else NOTHING
+
+
+@register.filter
+def kind_words(order: Mapping[str, Any]) -> str:
+    """Limit, Stop 60 000.00, Trailing 50 bp: an order's type, and what it waits for."""
+    name = TYPES.get(order["type"], order["type"])
+    if order.get("trail_bps"):
+        return f"{name} {order['trail_bps']} bp"
+    waits = order.get("trail_amount") or order.get("stop_price")
+    return f"{name} {''.join(split(waits, order.get('price_places', 0)))}" if waits else name
 
 
 @register.filter

@@ -24,6 +24,7 @@ TEXTS: Final = {
     "Lower the quantity or cancel an order.",
     "duplicate_client_order_id": "An order with this client order id exists already.",
     "requested": "You asked for it.",
+    "would_trigger": "Its trigger price is on the wrong side of the market: it would be sent at once.",
     "expired": "Its time was over.",
     "already_expired": "Its time was over before it could be sent.",
     "deadline_passed": "Its deadline passed before it could be sent.",

@@ -13,11 +13,13 @@ from orders.pages.desk import Value
 Places = Mapping[str, Mapping[str, int]]
 BUCKETS = 20
 GROUPS = {
-    "open": "NEW,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL",
+    "open": "NEW,TRIGGER_PENDING,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL",
     "closed": "FILLED,CANCELED,EXPIRED,REJECTED",
 }
-CANCELABLE = frozenset({"NEW", "ACCEPTED", "PARTIALLY_FILLED"})
-FIELDS = ("price", "quantity", "time_in_force", "expires_at")
+CANCELABLE = frozenset({"NEW", "TRIGGER_PENDING", "ACCEPTED", "PARTIALLY_FILLED"})
+FIELDS = ("price", "quantity", "time_in_force", "expires_at", "stop_price", "trail_amount")
+PRICED = frozenset({"limit", "stop_limit", "take_profit_limit"})
+STOPPED = frozenset({"stop", "stop_limit", "take_profit", "take_profit_limit"})
 _NO_PLACES = {"price_places": 0, "size_places": 0}
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -127,10 +129,18 @@ def available(balances: Iterable[Value], instrument: Value, side: str) -> dict[s
 def order_body(account_id: str, symbol: str, draft: Mapping[str, str]) -> Value:
     """Return what a form without scripts sends: the fields that its type and time in force have."""
     body = {"account_id": account_id, "symbol": symbol, **draft}
-    if draft["type"] == "market":
+    kind = draft["type"]
+    if kind not in PRICED:
         del body["price"]
-        if draft["time_in_force"] == "gtc":
-            body["time_in_force"] = "ioc"  # it never rests: the form's default means the same
+    if kind == "market" and draft["time_in_force"] == "gtc":
+        body["time_in_force"] = "ioc"  # it never rests: the form's default means the same
+    if kind not in STOPPED:
+        del body["stop_price"]
+    distance, unit = body.pop("trail_amount"), body.pop("trail_in")
+    if kind == "trailing_stop" and unit == "bps":
+        body["trail_bps"] = int(distance) if distance.isascii() and distance.isdigit() else distance
+    elif kind == "trailing_stop":
+        body["trail_amount"] = distance
     ends = body.pop("expires_at")
     if draft["time_in_force"] == "gtd" and ends:
         body["expires_at"] = f"{ends}:00Z" if len(ends) == len("2026-11-24T18:00") else f"{ends}Z"
@@ -141,7 +151,7 @@ def field_errors(problem: Value) -> dict[str, str]:
     """Return a problem's texts by form field; what fits no field is the order's."""
     found: dict[str, str] = {}
     for entry in problem.get("errors", ()):
-        name = entry.get("pointer", "").rsplit("/", 1)[-1]
+        name = entry.get("pointer", "").rsplit("/", 1)[-1].replace("trail_bps", "trail_amount")
         text = entry.get("detail") or entry["code"].replace("_", " ")
         found.setdefault(name if name in FIELDS else "order", text)
     return found or {"order": problem.get("detail") or "The order was refused."}

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from orders.pages import reasons
-from orders.pages.filters import exact, split, stamp
+from orders.pages.filters import exact, kind_words, split, stamp
 
 Event = Mapping[str, Any]
 TONES: Final = {
     "OrderFilled": "good",
     "OrderDenied": "bad",
+    "TriggerRefused": "bad",
     "OrderRejected": "bad",
     "CancelRejected": "warn",
     "OrderQuarantined": "bad",
@@ -25,7 +26,10 @@ def _number(text: Any) -> str:
 
 def _terms(event: Event, order: Event) -> str:
     price = event.get("price") or order.get("price")
-    at = f"at {_number(price)}" if price and order["type"] == "limit" else "at market"
+    at = f"at {_number(price)}" if price else "at market"
+    kind = event.get("order_type") or order["type"]
+    if kind not in ("limit", "market"):
+        at = f"{at}, {kind_words({**order, **event, 'type': kind})}"
     ends = event.get("expires_at") or order.get("expires_at")
     until = f" until {stamp(ends)} UTC" if ends else ""
     leaves = event.get("deadline") or order.get("deadline")
@@ -43,6 +47,10 @@ def _routed(event: Event, order: Event) -> str:
         else ""
     )
     return f"{_terms(event, order)}. Every risk check passed; sent to the venue.{held}"
+
+
+def _held(event: Event, order: Event) -> str:
+    return f"{_terms(event, order)}. Every risk check passed; the venue does not know of it yet."
 
 
 def _refused(event: Event, order: Event) -> str:
@@ -76,6 +84,17 @@ def _said(text: str) -> Callable[[Event, Event], str]:
 
 STORIES: Final[Mapping[str, tuple[str, Callable[[Event, Event], str]]]] = {
     "OrderRouted": ("Risk passed", _routed),
+    "OrderHeld": ("Waits here for its price", _held),
+    "OrderTriggered": (
+        "Its price is there",
+        lambda event, _: (
+            f"The mark is {_number(event.get('mark_price'))}; on its way to the venue."
+        ),
+    ),
+    "TriggerRefused": (
+        "Refused by us",
+        lambda event, _: reasons.text(event.get("reason") or "unknown"),
+    ),
     "OrderDenied": ("Refused by us", _refused),
     "OrderAccepted": ("Accepted by the venue", _said("The order is in the venue's book.")),
     "OrderRejected": ("Rejected by the venue", _refused),

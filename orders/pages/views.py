@@ -23,11 +23,11 @@ from orders.pages.reasons import TEXTS
 LEVELS = 12
 TRADES_MAX = 40
 ROWS_MAX = 50
-OPEN_STATUSES = "NEW,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL"
+OPEN_STATUSES = "NEW,TRIGGER_PENDING,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL"
 CLOSED_STATUSES = "FILLED,CANCELED,EXPIRED,REJECTED"
 DRAFT = {
     "side": "buy", "type": "limit", "time_in_force": "gtc", "quantity": "", "price": "",
-    "expires_at": "",
+    "expires_at": "", "stop_price": "", "trail_amount": "", "trail_in": "amount",
 }  # fmt: skip
 FIRST_SYMBOL = "BTC-USD"
 HOMES = {"risk_officer": "positions", "operator": "ops", "admin": "ops"}

@@ -9,6 +9,7 @@ from typing import Any, Final
 from marketdata.domain.instrument import Units, units_text
 from oms_project.kernel.ids import trade_id
 from oms_project.kernel.ports import BalanceRow, FillRow, OrderRow, PositionRow
+from oms_project.kernel.terms import NO_EXTRAS, Terms
 from oms_project.kernel.words import CLOSED, Status
 from oms_project.rest import times
 from orders.domain import events as e
@@ -36,8 +37,7 @@ def order(row: OrderRow, units: Units) -> Value:
         "quantity": units.quantity_text(terms.lots),
         "price": _price(terms.ticks, units),
         "reduce_only": terms.reduce_only,
-        "expires_at": _time(terms.expires_ns),
-        "deadline": _time(terms.deadline_ns),
+        **_extras(terms, units),
         "status": row.status,
         "filled_quantity": units.quantity_text(row.cum_lots),
         "remaining_quantity": units.quantity_text(leaves),
@@ -130,10 +130,12 @@ def event(batch: e.EventBatch, index: int, units_of: UnitsOf) -> Value:
     return shown
 
 
-_OF_AN_ORDER: Final = (e.OrderRouted, e.OrderDenied, e.OrderExternal, e._OrderEvent)
+_OF_AN_ORDER: Final = (e.OrderRouted, e.OrderHeld, e.OrderDenied, e.OrderExternal, e._OrderEvent)
 
 
-def _terms(found: e.OrderRouted | e.OrderDenied | e.OrderExternal, units: Units) -> Value:
+def _terms(
+    found: e.OrderRouted | e.OrderHeld | e.OrderDenied | e.OrderExternal, units: Units
+) -> Value:
     terms = found.terms
     return {
         "order_id": found.order_id,
@@ -145,12 +147,23 @@ def _terms(found: e.OrderRouted | e.OrderDenied | e.OrderExternal, units: Units)
         "quantity": units.quantity_text(terms.lots),
         "price": _price(terms.ticks, units),
         "reduce_only": terms.reduce_only,
-        "expires_at": _time(terms.expires_ns),
-        "deadline": _time(terms.deadline_ns),
+        **_extras(terms, units),
     }
 
 
-def _routed(found: e.OrderRouted, units_of: UnitsOf) -> Value:
+def _extras(terms: Terms, units: Units) -> Value:
+    """Return what few orders have; a trailing stop's stop_price is its first one."""
+    extras = terms.extras or NO_EXTRAS
+    return {
+        "stop_price": _price(extras.stop_ticks, units),
+        "trail_amount": _price(extras.trail_ticks, units),
+        "trail_bps": extras.trail_bps or None,
+        "expires_at": _time(extras.expires_ns),
+        "deadline": _time(extras.deadline_ns),
+    }
+
+
+def _routed(found: e.OrderRouted | e.OrderHeld, units_of: UnitsOf) -> Value:
     units = units_of(found.terms.symbol)
     asset = units.instrument.quote if found.terms.sign > 0 else units.instrument.base
     hold = {"hold": units_text(found.hold), "hold_asset": asset}
@@ -161,6 +174,19 @@ def _denied(found: e.OrderDenied, units_of: UnitsOf) -> Value:
     units = units_of(found.terms.symbol)
     status = {"status": "REJECTED", "rejected_by": "oms", "reason": found.reason}
     return {**_terms(found, units), **status, **measured(found, units)}
+
+
+def _triggered(found: e.OrderTriggered, units_of: UnitsOf) -> Value:
+    units = units_of(found.symbol)
+    return {
+        **_moved(found, units_of),
+        "mark_price": _price(found.mark_ticks, units),
+        "price_cap": _price(found.cap_ticks, units),
+    }
+
+
+def _trigger_refused(found: e.TriggerRefused, units_of: UnitsOf) -> Value:
+    return {**_moved(found, units_of), "rejected_by": "oms", "reason": found.reason}
 
 
 def measured(found: e.OrderDenied, units: Units | None) -> Value:
@@ -315,6 +341,9 @@ def _set_aside(found: e.CommandSetAside, units_of: UnitsOf) -> Value:
 
 _PAYLOADS: Final[Mapping[type, Callable[[Any, UnitsOf], Value]]] = {
     e.OrderRouted: _routed,
+    e.OrderHeld: _routed,
+    e.OrderTriggered: _triggered,
+    e.TriggerRefused: _trigger_refused,
     e.OrderDenied: _denied,
     e.OrderAccepted: _moved,
     e.OrderExternal: _external,

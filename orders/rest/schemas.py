@@ -36,6 +36,11 @@ class OrderSchema(Schema):
     quantity = decimal()
     price = decimal("null for a market order", null=True)
     reduce_only = serializers.BooleanField()
+    stop_price = decimal("the mark at which it is sent; a trailing stop's first one", null=True)
+    trail_amount = decimal("how far behind its best mark it is sent", null=True)
+    trail_bps = serializers.IntegerField(
+        help_text="As trail_amount, in hundredths of a percent.", allow_null=True
+    )
     expires_at = serializers.DateTimeField(
         help_text="When a gtd or day order ends; null for others.", allow_null=True
     )

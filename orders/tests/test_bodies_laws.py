@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from marketdata.domain.instrument import LOTS_MAX, TICKS_MAX, UNITS_MAX
 from oms_project.codes import ENTRY_CODES
 from oms_project.kernel.terms import Extras, Terms
-from oms_project.kernel.words import OrderType, Side, TimeInForce
+from oms_project.kernel.words import PRICED, WAITING, OrderType, Side, TimeInForce
 from oms_project.rest import strict_json
 from oms_project.rest.problem import Problem
 from oms_project.tests.examples import examples
@@ -67,6 +67,14 @@ TAKEN = [
      (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTD, 500, 2_001, 0, Extras(expires_ns=now() + 1)))),
     (but(MARKET, deadline="2026-01-01T00:00:01Z"),
      (BY_DEFAULT, Terms("BTC-USD", Side.BUY, MARKET_, IOC, 500, 0, 0, Extras(deadline_ns=now() + 10**9)))),
+    (but(MARKET, type="stop", stop_price="99.00"),
+     (BY_DEFAULT, Terms("BTC-USD", Side.BUY, OrderType.STOP, GTC, 500, 0, 0, Extras(stop_ticks=1_980)))),
+    (but(type="take_profit_limit", stop_price="99.00", time_in_force="ioc"),
+     (BY_DEFAULT, Terms("BTC-USD", Side.BUY, OrderType.TAKE_PROFIT_LIMIT, IOC, 500, 2_001, 0, Extras(stop_ticks=1_980)))),
+    (but(MARKET, type="trailing_stop", trail_amount="1.00", time_in_force="day"),
+     (BY_DEFAULT, Terms("BTC-USD", Side.BUY, OrderType.TRAILING_STOP, DAY, 500, 0, 0, Extras(trail_ticks=20)))),
+    (but(MARKET, type="trailing_stop", trail_bps=50),
+     (BY_DEFAULT, Terms("BTC-USD", Side.BUY, OrderType.TRAILING_STOP, GTC, 500, 0, 0, Extras(trail_bps=50)))),
     (but(quantity="0.500", price="100.0500"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 500, 2_001))),
     (but(quantity="100", price="10000"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 100_000, 200_000))),
     (but(quantity="0.002", price="5000"), (BY_DEFAULT, Terms("BTC-USD", Side.BUY, LIMIT, GTC, 2, 100_000))),
@@ -116,7 +124,7 @@ def test_the_same_request_has_one_canonical_form() -> None:
 _texts = st.sampled_from([
     "BTC-USD", "ANY-USD", "HALT-USD", "X", "", "buy", "sell", "BUY", "limit", "market", "gtc", "ioc",
     "0.5", "100.05", "100.01", "0", "1e3", "-1", "é", "\x00", "a b", "x" * 40, MINE, "atomic", "gtd",
-    "day", "2027-01-01T00:00:00Z", "2025-01-01T00:00:00Z", "2027-01-01", "9999-12-31T23:59:59Z",
+    "day", "stop", "stop_limit", "trailing_stop", "2027-01-01T00:00:00Z", "2025-01-01T00:00:00Z", "2027-01-01", "9999-12-31T23:59:59Z",
 ])  # fmt: skip
 _values = st.one_of(
     _texts.map(json.dumps),
@@ -216,7 +224,8 @@ def lawful(found: Parsed) -> None:
         of_words = (type(terms.side), type(kind), type(terms.time_in_force))
         assert of_words == (Side, OrderType, TimeInForce)
         assert 0 < lots <= LOTS_MAX
-        assert (ticks == 0) is (kind is OrderType.MARKET)
+        assert (ticks == 0) is (kind not in PRICED)
+        assert (terms.stop_ticks > 0) is (kind in WAITING - {OrderType.TRAILING_STOP})
         assert (terms.expires_ns > now()) is (terms.time_in_force is TimeInForce.GTD)
         assert terms.deadline_ns == 0 or terms.deadline_ns > now()
         assert terms.extras != Extras()

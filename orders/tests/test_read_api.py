@@ -13,8 +13,6 @@ from oms_project.kernel.words import AccountState, OrderType, Role, Side, TimeIn
 from oms_project.rest import times
 from orders import wiring
 from orders.domain import events as e
-from orders.domain.law import Kind
-from orders.domain.order import Asked, Filled, Life
 from orders.queries import shapes, units_of
 from orders.tests.world import (
     BEGIN_NS,
@@ -77,6 +75,9 @@ def test_an_order(ann: Reader) -> None:
         "quantity": "0.001",
         "price": "20000.00",
         "reduce_only": False,
+        "stop_price": None,
+        "trail_amount": None,
+        "trail_bps": None,
         "expires_at": None,
         "deadline": None,
         "status": "PARTIALLY_FILLED",
@@ -184,6 +185,9 @@ def test_every_event_type_can_be_shown(ann: Reader) -> None:
         *fill(order, 1),
         e.OrderCancelRequested(*ids),
         e.OrderExpiryRequested(*ids),
+        e.OrderHeld(*msgspec.structs.astuple(routed())),
+        e.OrderTriggered(*ids, "BTC-USD", 100, 0, 5),
+        e.TriggerRefused(*ids, "account_suspended"),
         canceled(order),
         e.CancelRejected(*ids, "too_late"),
         e.OrderQuarantined(order.order_id, "trade_mismatch", "trade", 2, 5, 100, ""),
@@ -387,13 +391,3 @@ def test_read_your_writes(ann: Reader) -> None:
     other = Reader.__new__(Reader)
     other.token = ann.world.token(ann.world.user("bob", {ann.theirs: Role.TRADER}))
     assert other.refused(f"orders/{order_id}")[0] == 404
-
-
-def test_what_the_state_machine_is() -> None:
-    """Generated from the table of moves, to anybody."""
-    found = Client().get("/api/meta/order-states").json()
-    assert len(found["law"]) == len(Life) * len(Filled) * len(Kind)
-    assert {"life", "filled", "event", "outcome", "code", "reason", "clause"} == set(
-        found["law"][0]
-    )
-    assert {one["asked"] for one in found["requests"]} == {one.name for one in Asked}

@@ -128,7 +128,9 @@ class Stream:
         version: int = getattr(event, "version", 1)
         rows = self._fold.fresh
         row = rows.get(order_id)
-        if row is None and not isinstance(event, e.OrderRouted | e.OrderDenied | e.OrderExternal):
+        if row is None and not isinstance(
+            event, e.OrderRouted | e.OrderHeld | e.OrderDenied | e.OrderExternal
+        ):
             # Not seen begin here: what is stored is this event's outcome, or a later one.
             row = self._reader.store.get(order_id, (self.account_id,))
             if row is not None:

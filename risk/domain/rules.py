@@ -20,7 +20,7 @@ from marketdata.domain.instrument import SUM_MAX, UNITS_MAX, Instrument, Units
 from marketdata.domain.mark import Mark
 from oms_project.kernel.numbers import NS_PER_MS, PPM, ceil_div
 from oms_project.kernel.terms import Terms
-from oms_project.kernel.words import TIMED, AccountState, InstrumentState
+from oms_project.kernel.words import TIMED, WAITING, AccountState, InstrumentState
 from risk.domain.limits import Limits
 
 BALANCE_MAX: Final = SUM_MAX // 2
@@ -43,6 +43,7 @@ class Reason(StrEnum):
     DEADLINE_PASSED = "deadline_passed"
     NO_REFERENCE_PRICE = "no_reference_price"
     MARKET_DATA_STALE = "market_data_stale"
+    WOULD_TRIGGER = "would_trigger"
     MIN_NOTIONAL = "min_notional"
     MAX_NOTIONAL = "max_notional"
     PRICE_COLLAR = "price_collar"
@@ -100,19 +101,25 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.mark.ticks if self.mark is not None else 0
 
     @property
+    def reference_ticks(self) -> int:
+        """The price that its own is judged by: the mark, or the stop at which it will be sent."""
+        return self.terms.stop_ticks if self.terms.type in WAITING else self.mark_ticks
+
+    @property
     def worst_ticks(self) -> int:
-        """The worst price it may trade at: its limit, or the market cap away from the mark."""
-        return self.terms.ticks or market_worst(self.mark_ticks, self.instrument, self.terms.sign)
+        """The worst price it may trade at: its limit, or the market cap away from the reference."""
+        terms = self.terms
+        return terms.ticks or market_worst(self.reference_ticks, self.instrument, terms.sign)
 
     @property
     def notional(self) -> int:
         """Return what it is worth: a limit order at its price, a market order at the mark."""
-        return self.known.notional(self.terms.ticks or self.mark_ticks, self.terms.lots)
+        return self.known.notional(self.terms.ticks or self.reference_ticks, self.terms.lots)
 
     @property
     def value(self) -> int:
         """What is at stake: a market seller's cap lies below the mark, so the mark counts."""
-        ticks = self.terms.ticks or max(self.worst_ticks, self.mark_ticks)
+        ticks = self.terms.ticks or max(self.worst_ticks, self.reference_ticks)
         return self.known.notional(ticks, self.terms.lots)
 
     @property
@@ -179,7 +186,7 @@ def _is_reduce_only(case: Case) -> bool:
 
 
 def _collar_ticks(case: Case) -> int:
-    return case.mark_ticks * case.instrument.collar_ppm // PPM
+    return case.reference_ticks * case.instrument.collar_ppm // PPM
 
 
 def _mark_age_ns(case: Case) -> int:
@@ -229,6 +236,7 @@ RULES: Final[tuple[Rule, ...]] = (
         R.MARKET_DATA_STALE, lambda c: ceil_div(_mark_age_ns(c), NS_PER_MS),
         lambda c: c.instrument.mark_age_max_ms, M.MS,
     ),
+    _must(R.WOULD_TRIGGER, lambda c: not c.terms.fires_at(c.mark_ticks)),
     Rule(
         R.MIN_NOTIONAL, lambda c: c.notional,
         lambda c: c.instrument.notional_min, M.QUOTE, at_least=True,
@@ -238,7 +246,7 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda c: c.instrument.notional_max or UNITS_MAX, M.QUOTE,
     ),
     Rule(
-        R.PRICE_COLLAR, lambda c: abs(c.terms.ticks - c.mark_ticks),
+        R.PRICE_COLLAR, lambda c: abs(c.terms.ticks - c.reference_ticks),
         _when(lambda c: c.terms.ticks and c.instrument.collar_ppm, _collar_ticks), M.TICKS,
     ),
     Rule(

@@ -87,6 +87,7 @@ export function placesFor(instrument) {
 export const SIDE = { buy: "Buy", sell: "Sell" };
 export const STATUS = {
   NEW: "New",
+  TRIGGER_PENDING: "Waiting",
   ACCEPTED: "Open",
   PARTIALLY_FILLED: "Partly filled",
   PENDING_CANCEL: "Canceling",
@@ -95,7 +96,16 @@ export const STATUS = {
   EXPIRED: "Expired",
   REJECTED: "Rejected",
 };
-export const OPEN = new Set(["NEW", "ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL"]);
+export const OPEN = new Set(["NEW", "TRIGGER_PENDING", "ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL"]);
+
+const TYPE = { limit: "Limit", market: "Market", stop: "Stop", stop_limit: "Stop limit", take_profit: "Take profit", take_profit_limit: "TP limit", trailing_stop: "Trailing" };
+
+/** Return "Limit", "Stop 60 000.00", "Trailing 50 bp": a type, and what it waits for. */
+export function kindWords(order, places) {
+  if (order.trail_bps) return `${TYPE[order.type]} ${order.trail_bps} bp`;
+  const waits = order.trail_amount ?? order.stop_price;
+  return waits ? `${TYPE[order.type]} ${number(waits, places)}` : (TYPE[order.type] ?? order.type);
+}
 
 /** Return a code like "insufficient_balance" as words. */
 export function words(code) {

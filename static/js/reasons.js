@@ -39,10 +39,10 @@ function sentence(code) {
 }
 
 /** Return "Buy 0.5 BTC-USD @ 64 000.00". */
-export function describe({ side, quantity, symbol, type, price }) {
+export function describe({ side, quantity, symbol, price }) {
   const instrument = boot().instruments.find((one) => one.symbol === symbol);
   const places = instrument ? placesFor(instrument).price : 0;
-  const at = type === "market" || !price ? "at market" : `@ ${number(price, places)}`;
+  const at = !price ? "at market" : `@ ${number(price, places)}`;
   return `${side === "buy" ? "Buy" : "Sell"} ${number(quantity)} ${symbol} ${at}`;
 }
 

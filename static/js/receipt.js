@@ -59,7 +59,7 @@ export function said(order, store) {
   const places = placesFor(instrument);
   const size = (text) => number(text, 0);
   const price = (text) => number(text, places.price);
-  const limit = order.type === "market" || !order.price ? "at market" : `@ ${price(order.price)}`;
+  const limit = !order.price ? "at market" : `@ ${price(order.price)}`;
   const terms = `${SIDE[order.side]} ${size(order.quantity)} ${instrument.base} ${limit}`;
   const filled = () => `${size(order.filled_quantity)} of ${size(order.quantity)} at ${price(order.average_price)}`;
   const partly = order.filled_quantity && Number(order.filled_quantity) > 0;

@@ -2,7 +2,7 @@
 
 import { cmp, divDown, mul, sign, sub } from "./decimal.js";
 import { h, setText } from "./dom.js";
-import { SIDE, STATUS, clock, placesFor, setNumber, setTone, stamp } from "./format.js";
+import { SIDE, STATUS, clock, kindWords, placesFor, setNumber, setTone, stamp } from "./format.js";
 import { orderPage, symbolPage } from "./links.js";
 import { reason } from "./reasons.js";
 
@@ -35,15 +35,15 @@ const symbol = {
   make: (cell, item) => cell.append(h("a", { href: symbolPage(item.symbol) }, item.symbol)),
 };
 
-/** Type, and how long it lasts: to the minute, the title has it exactly. */
-const kind = {
+/** Type with what it waits for, and how long it lasts: to the minute, the title has it exactly. */
+const kind = (places) => ({
   make: (cell, order) => {
     const ends = order.expires_at;
     const lasts = h("span", { class: "unit" }, `${order.time_in_force.toUpperCase()}${ends ? ` ${stamp(ends).slice(0, -3)}` : ""}`);
     if (ends) lasts.title = `until ${ends.slice(0, 10)} ${ends.slice(11, 19)} UTC`;
-    cell.append(`${order.type === "market" ? "Market" : "Limit"} `, lasts);
+    cell.append(`${kindWords(order, places(order).price)} `, lasts);
   },
-};
+});
 
 /** When it happened; the link leads to the order. */
 function time(read, words) {
@@ -168,14 +168,14 @@ export class Columns {
       () => this.store.mayTrade,
     );
     return [
-      time((order) => order.created_at, clock), symbol, side, kind, this.limit(),
+      time((order) => order.created_at, clock), symbol, side, kind((order) => this.places(order)), this.limit(),
       num(this.size((order) => order.quantity)), this.filled(), status, cancel,
     ];
   }
 
   history() {
     return [
-      time((order) => order.updated_at, stamp), symbol, side, kind, this.limit(),
+      time((order) => order.updated_at, stamp), symbol, side, kind((order) => this.places(order)), this.limit(),
       num(this.average()), num(this.size((order) => order.quantity)),
       num(this.size((order) => order.filled_quantity)), status,
     ];

@@ -10,10 +10,21 @@ const LEVELS_MAX = 200;
 const FAR = "0.02"; // a limit this far through the other side is asked about: a slip of the finger
 const SLIP = "0.01"; // so is a market order this much worse than the best price
 
-/** Return the worst price an order may trade at: its limit, or the cap of a market order. */
-export function worstPrice(instrument, { side, type, price }, mark) {
-  if (type === "limit") return isDecimal(price) ? price : null;
-  if (!mark) return null;
+export const PRICED = new Set(["limit", "stop_limit", "take_profit_limit"]); // types with a limit price
+export const STOPPED = new Set(["stop", "stop_limit", "take_profit", "take_profit_limit"]); // and with a trigger
+
+/** Return the price an order is sized by: its limit, its trigger, or the market's own. */
+function reference({ type, price, stop_price: stop }, market) {
+  if (PRICED.has(type)) return price;
+  return STOPPED.has(type) ? stop : market;
+}
+
+/** Return the worst price an order may trade at: its limit, or the cap beyond its trigger or the mark. */
+export function worstPrice(instrument, draft, market) {
+  const { side, type } = draft;
+  if (PRICED.has(type)) return isDecimal(draft.price) ? draft.price : null;
+  const mark = reference(draft, market);
+  if (!isDecimal(mark ?? "") || cmp(mark, "0") === 0) return null;
   const cap = instrument.market_cap ?? MARKET_CAP;
   const factor = side === "buy" ? add("1", cap) : sub("1", cap);
   const places = neededPlaces(instrument.tick_size);
@@ -25,7 +36,7 @@ export function worstPrice(instrument, { side, type, price }, mark) {
 /** Tell whether a limit order would trade at once against the best bid and ask. */
 export function crosses({ side, type, price }, { bid, ask }) {
   if (type === "market") return true;
-  if (!isDecimal(price)) return false;
+  if (type !== "limit" || !isDecimal(price)) return false;
   const other = side === "buy" ? ask : bid;
   return Boolean(other) && (side === "buy" ? cmp(price, other) >= 0 : cmp(price, other) <= 0);
 }
@@ -54,15 +65,16 @@ export function estimate(instrument, draft, quote, book = null) {
   const { side, type, quantity } = draft;
   if (!isDecimal(quantity) || cmp(quantity, "0") === 0) return null;
   const touch = side === "buy" ? quote.ask : quote.bid;
-  const limit = type === "limit" ? draft.price : null;
+  const limit = type === "market" ? null : reference(draft, touch);
   if (!isDecimal(limit ?? touch ?? "")) return null;
   const taker = crosses(draft, quote);
   const levels = taker && book?.seq ? book.levels(side === "buy" ? "asks" : "bids", LEVELS_MAX) : [];
   const { value: swept, left, worst } = sweep(levels, quantity, side, limit);
   const value = add(swept, mul(left, limit ?? worst ?? touch));
-  const fee = roundUp(mul(value, taker ? instrument.taker_fee : instrument.maker_fee), SCALE);
+  const takes = taker || !PRICED.has(type);
+  const fee = roundUp(mul(value, takes ? instrument.taker_fee : instrument.maker_fee), SCALE);
   const total = side === "buy" ? add(value, fee) : sub(value, fee);
-  return { value, fee, taker, total, price: divDown(value, quantity, SCALE), worst: worst ?? touch, left, known: levels.length > 0 };
+  return { value, fee, taker: takes, total, price: divDown(value, quantity, SCALE), worst: worst ?? touch, left, known: levels.length > 0 };
 }
 
 /** Return the figures as they are shown: each rounded once, and the total is their sum. */
@@ -96,12 +108,12 @@ export function affordable(instrument, draft, { free, mark }) {
  */
 export function capacity(instrument, draft, means) {
   const { base, quote, lot_size: lot, quantity_max: largest, notional_max: dearest } = instrument;
-  const price = draft.type === "limit" ? draft.price : means.mark;
+  const price = reference(draft, means.mark);
   if (!isDecimal(price ?? "") || cmp(price, "0") === 0) return null;
   const worst = worstPrice(instrument, draft, means.mark);
-  const valued = draft.type === "limit" || cmp(worst, price) > 0 ? worst : price;
+  const valued = PRICED.has(draft.type) || cmp(worst, price) > 0 ? worst : price;
   const paid = draft.side === "buy" ? affordable(instrument, draft, means) : floorTo(means.free, lot);
-  const extra = draft.side === "buy" ? `, fee${draft.type === "market" ? " and slippage" : ""} included` : "";
+  const extra = draft.side === "buy" ? `, fee${PRICED.has(draft.type) ? "" : " and slippage"} included` : "";
   const limits = [{ quantity: paid, by: "free", words: `limited by the free ${means.asset}${extra}` }];
   const upTo = (most, at) => floorTo(divDown(most, at, 12), lot);
   if (means.reduceOnly) limits.push({ quantity: reducible(draft.side, means.position), by: "reduce", words: "the account may only reduce its position" });
@@ -134,7 +146,7 @@ export function sized(instrument, draft, means, share) {
   const most = capacity(instrument, draft, means);
   if (most === null) return null;
   const part = divDown(mul(means.free, share), "100", SCALE);
-  const price = draft.type === "limit" ? draft.price : (means.touch ?? means.mark);
+  const price = reference(draft, means.touch ?? means.mark);
   const cost = mul(price, add("1", instrument.taker_fee));
   const wanted = draft.side === "sell" ? floorTo(part, instrument.lot_size) : floorTo(divDown(part, cost, 12), instrument.lot_size);
   return cmp(wanted, most.quantity) > 0 ? most : { quantity: wanted, by: "share", words: "" };
@@ -193,7 +205,16 @@ function example(step) {
 export function problems(instrument, draft) {
   const places = placesFor(instrument);
   const found = {};
-  if (draft.type === "limit") {
+  if (STOPPED.has(draft.type)) {
+    const wrong = stepError(draft.stop_price, instrument.tick_size, "trigger price", places.price);
+    if (wrong) found.stop_price = wrong;
+  }
+  if (draft.type === "trailing_stop") {
+    const step = draft.trail_in === "bps" ? "1" : instrument.tick_size;
+    const wrong = stepError(draft.trail_amount, step, "distance", draft.trail_in === "bps" ? 0 : places.price);
+    if (wrong) found.trail_amount = wrong;
+  }
+  if (PRICED.has(draft.type)) {
     const wrong = stepError(draft.price, instrument.tick_size, "price", places.price);
     if (wrong) found.price = wrong;
   }
@@ -208,7 +229,7 @@ function quantityError(instrument, draft, places, priceIsWrong) {
   const { quantity_min: least, quantity_max: most } = instrument;
   if (least && cmp(draft.quantity, least) < 0) return `Smallest quantity is ${number(least, places.size)} ${instrument.base}.`;
   if (most && cmp(most, "0") > 0 && cmp(draft.quantity, most) > 0) return `Largest quantity is ${number(most)} ${instrument.base}.`;
-  if (draft.type !== "limit" || priceIsWrong) return null;
+  if (!PRICED.has(draft.type) || priceIsWrong) return null;
   return notionalError(instrument, draft);
 }
 

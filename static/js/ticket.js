@@ -12,12 +12,12 @@ import { $, $$, setText } from "./dom.js";
 import { SIDE, number, percent, placesFor, setNumber } from "./format.js";
 import { explain } from "./reasons.js";
 import { standing } from "./standing.js";
-import { bill, capacity, estimate, hold, problems, questions, sized, stepped, withRoom, worstPrice } from "./sizing.js";
+import { PRICED, STOPPED, bill, capacity, estimate, hold, problems, questions, sized, stepped, withRoom, worstPrice } from "./sizing.js";
 
-const FIELDS = ["price", "quantity", "time_in_force", "expires_at", "order"];
+const FIELDS = ["stop_price", "trail_amount", "price", "quantity", "time_in_force", "expires_at", "order"];
 const POINTED = FIELDS.filter((name) => name !== "order");
-const KEPT = ["side", "type", "time_in_force", "price", "quantity", "expires_at"];
-const CHECKED = ["price", "quantity", "expires_at"];
+const KEPT = ["side", "type", "time_in_force", "price", "quantity", "expires_at", "stop_price", "trail_amount", "trail_in"];
+const CHECKED = ["stop_price", "trail_amount", "price", "quantity", "expires_at"];
 const RESTING = new Set(["gtc", "day", "gtd"]);
 const HOUR_MS = 3_600_000;
 
@@ -62,6 +62,8 @@ export class Ticket {
       price: clean("price"),
     };
     const ends = fields.get("expires_at");
+    if (STOPPED.has(draft.type)) draft.stop_price = clean("stop_price");
+    if (draft.type === "trailing_stop") Object.assign(draft, { trail_amount: clean("trail_amount"), trail_in: fields.get("trail_in") });
     return draft.time_in_force === "gtd" ? { ...draft, expires_at: ends && iso(ends) } : draft;
   }
 
@@ -96,15 +98,16 @@ export class Ticket {
     this.keep();
   }
 
-  /** A market order never rests, so it is IOC or FOK; a limit order rests again as it did. A GTD order has an end. */
+  /** A market order never rests, so it is IOC or FOK; others rest again as they did, and what waits for a price
+   * to be sent at the market must rest. A GTD order has an end. */
   matchTimeInForce() {
     const { type, time_in_force: tif } = this.draft();
     const pick = (value) => ($(`input[name=time_in_force][value=${value}]`, this.form).checked = true);
     if (type === "market" && RESTING.has(tif)) {
       pick("ioc");
       this.rested = tif;
-    } else if (type === "limit" && this.rested) {
-      pick(this.rested);
+    } else if (type !== "market" && (this.rested || (!PRICED.has(type) && !RESTING.has(tif)))) {
+      pick(this.rested || "gtc");
       this.rested = "";
     }
     const { expires_at: ends, time_in_force: chosen } = this.form.elements;
@@ -144,7 +147,8 @@ export class Ticket {
   }
 
   keyed(event) {
-    const step = { price: this.store.instrument.tick_size, quantity: this.store.instrument.lot_size }[event.target.name];
+    const { tick_size: tick, lot_size: lot } = this.store.instrument;
+    const step = { price: tick, stop_price: tick, quantity: lot }[event.target.name];
     const way = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (!step || !way) return;
     event.preventDefault();
@@ -175,8 +179,8 @@ export class Ticket {
     const means = withRoom(this.means(draft), draft);
     const found = share === "100" ? capacity(instrument, draft, means) : sized(instrument, draft, means, share);
     if (found === null) {
-      const name = draft.type === "limit" ? "price" : "order";
-      this.complain(name, name === "price" ? "Enter a price first: the size depends on it." : "There is no price to size it by yet.");
+      const name = PRICED.has(draft.type) ? "price" : STOPPED.has(draft.type) ? "stop_price" : "order";
+      this.complain(name, name !== "order" ? "Enter a price first: the size depends on it." : "There is no price to size it by yet.");
       return;
     }
     if (cmp(found.quantity, "0") === 0) {
@@ -232,7 +236,7 @@ export class Ticket {
     const button = $("#submit");
     const block = standing(this.store);
     const wrong = problems(this.store.instrument, draft);
-    const ready = this.armed && !this.sending && !block && !wrong.price && !wrong.quantity;
+    const ready = this.armed && !this.sending && !block && !Object.keys(wrong).length;
     button.dataset.side = ready ? draft.side : "";
     button.setAttribute("aria-disabled", String(this.sending || !this.armed || Boolean(block)));
     setText($("#submit-label"), this.label(draft, wrong, block));
@@ -249,9 +253,10 @@ export class Ticket {
     const { base } = this.store.instrument;
     const { side, type, quantity, price } = draft;
     if (!quantity) return `${SIDE[side]} ${base}: enter a quantity`;
-    if (type === "limit" && !price) return `${SIDE[side]} ${base}: enter a price`;
-    const at = type === "market" ? "at market" : `@ ${groupedInput(price)}`;
-    return `${SIDE[side]} ${groupedInput(quantity)} ${base} ${at}`;
+    if (PRICED.has(type) && !price) return `${SIDE[side]} ${base}: enter a price`;
+    const at = PRICED.has(type) ? `@ ${groupedInput(price)}` : "at market";
+    const when = draft.stop_price ? ` when ${groupedInput(draft.stop_price)}` : type === "trailing_stop" && draft.trail_amount ? `, trailing ${groupedInput(draft.trail_amount)}${draft.trail_in === "bps" ? " bp" : ""}` : "";
+    return `${SIDE[side]} ${groupedInput(quantity)} ${base} ${at}${when}`;
   }
 
   say(text) {
@@ -279,7 +284,7 @@ export class Ticket {
   check(draft) {
     const { instrument } = this.store;
     const wrong = problems(instrument, draft);
-    if (!wrong.quantity && !wrong.price) {
+    if (!Object.keys(wrong).length) {
       const short = this.shortOf(draft);
       if (short) wrong.quantity = short;
     }
@@ -328,8 +333,12 @@ export class Ticket {
   }
 
   async send(draft) {
-    const body = { account_id: this.store.account, symbol: this.store.symbol, ...draft };
-    if (draft.type === "market") delete body.price;
+    const { trail_in: unit, ...body } = { account_id: this.store.account, symbol: this.store.symbol, ...draft };
+    if (!PRICED.has(draft.type)) delete body.price;
+    if (unit === "bps") {
+      body.trail_bps = Number(body.trail_amount);
+      delete body.trail_amount;
+    }
     const key = this.key;
     this.keep();
     this.busy(true);
@@ -367,7 +376,7 @@ export class Ticket {
     }
     let shown = false;
     for (const { pointer = "", detail, code } of problem.errors) {
-      const name = pointer.split("/").at(-1);
+      const name = pointer.split("/").at(-1).replace("trail_bps", "trail_amount");
       if (!POINTED.includes(name)) continue;
       this.complain(name, detail || code);
       if (!shown) this.form.elements[name].focus?.();

@@ -116,6 +116,21 @@ def a_timed_order(number: int = 1, **changes: Any) -> c.NewOrder:
     return new_order(number, **fixed | changes)
 
 
+def a_stop(number: int = 1, **changes: Any) -> c.NewOrder:
+    """Return an order to sell 10 lots at the market once the mark is 9,900 ticks or less."""
+    fixed = {
+        "side": Side.SELL, "type": OrderType.STOP, "ticks": 0, "stop_ticks": 9_900,
+    }  # fmt: skip
+    return new_order(number, **fixed | changes)
+
+
+def a_trailing_stop(number: int = 1, **changes: Any) -> c.NewOrder:
+    """Return an order to sell 10 lots at the market once the mark is 100 ticks behind its best."""
+    trails = {} if "trail_bps" in changes else {"trail_ticks": 100}
+    fixed = {"type": OrderType.TRAILING_STOP, "stop_ticks": 0}
+    return a_stop(number, **fixed | trails | changes)
+
+
 def canceled(number: int = 1, execution: int = 3, reason: str = "requested") -> Report:
     return Report(order_id_of(number), ReportKind.CANCELED, execution, reason=reason)
 
@@ -197,6 +212,11 @@ class Desk:
     def account(self) -> Account:
         return self.book.state.accounts[ACCOUNT]
 
+    def mark(self, ticks: int, symbols: tuple[str, ...] = SYMBOLS) -> Turn:
+        """Set marks as they are now, and do what is due by them."""
+        self.do(marks(self.at_ns + 1_000_000, ticks, symbols))
+        return self.wake()
+
     def wake(self, at_ns: int = 0) -> Turn:
         """Let time go on to *at_ns*, if that is later, and do what is due."""
         self.at_ns = max(self.at_ns, at_ns - 1_000_000)
@@ -258,7 +278,7 @@ def answers(turn: Turn) -> list[Reason | str]:
     """Return what each order was told: a reason, or "routed"."""
     told: list[Reason | str] = []
     for event in turn.events:
-        if isinstance(event, e.OrderRouted):
+        if isinstance(event, e.OrderRouted | e.OrderHeld):
             told.append("routed")
         elif isinstance(event, e.OrderDenied):
             told.append(Reason(event.reason))

@@ -10,7 +10,7 @@ from marketdata.domain.mark import SetMarks
 from oms_project.adapters.ids import seeded
 from oms_project.kernel.errors import IllegalTransitionError
 from oms_project.kernel.ports import Report, ReportKind
-from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce
+from oms_project.kernel.words import PRICED, WAITING, AccountState, OrderType, Side, TimeInForce
 from orders.domain import commands as c
 from orders.domain.order import Order, status_of
 from orders.tests.domain import build
@@ -51,7 +51,7 @@ class Action(msgspec.Struct, frozen=True):
 def _item(dice: Dice) -> Item:
     return Item(
         dice.choice((*SYMBOLS, *SYMBOLS, *SYMBOLS, "DOGE-USD")), dice.choice(tuple(Side)),
-        dice.choice((OrderType.LIMIT, OrderType.LIMIT, OrderType.MARKET)),
+        dice.choice((*[OrderType.LIMIT] * 4, *OrderType, OrderType.MARKET)),
         dice.choice(tuple(TimeInForce)), dice.randint(1, 60), dice.randint(9_500, 10_500),
         dice.choice((0,) * 20 + (1, 2)), dice.randint(0, 3_000),
     )  # fmt: skip
@@ -152,7 +152,8 @@ class Player:
         orders = []
         for item in action.items:
             self._orders += 1
-            market = item.type is OrderType.MARKET
+            market = item.type not in PRICED
+            stops = item.type in WAITING and item.type is not OrderType.TRAILING_STOP
             client = f"client-{item.client}" if item.client else f"own-{self._orders}"
             gtd = item.tif is TimeInForce.GTD
             orders.append(
@@ -160,6 +161,8 @@ class Player:
                     self._orders, client_order_id=client, symbol=item.symbol, side=item.side,
                     type=item.type, time_in_force=item.tif, lots=item.lots,
                     ticks=0 if market else item.ticks,
+                    stop_ticks=item.ticks + item.lots if stops else 0,
+                    trail_ticks=item.lots if item.type is OrderType.TRAILING_STOP else 0,
                     expires_ns=self.desk.at_ns + item.lasts_ms * 1_000_000 if gtd else 0,
                 )
             )  # fmt: skip

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 import pytest
 
-from oms_project.kernel.words import AccountState, Status
+from marketdata.domain.mark import SetMarks
+from oms_project.kernel.words import OPEN, AccountState, OrderType, Status
 from orders.domain import commands as c
 from orders.domain import events as e
 from orders.domain import law
@@ -33,8 +34,10 @@ FACTS: dict[str, tuple[Status, Sequence[c.Command]]] = {
     "expired": (S.EXPIRED, [build.told(build.expired())]),
     "rejected": (S.REJECTED, [build.told(build.rejected(execution=3))]),
     "denied": (S.REJECTED, []),
+    "held": (S.TRIGGER_PENDING, []),
+    "held, part": (S.PARTIALLY_FILLED, [build.told(build.trade(lots=4))]),
 }
-"""How the facts come to be; "denied" is refused by its account's state. All are GTD."""
+"""How the facts come to be; "denied" is refused by its account's state; "held" is a stop. All are GTD."""
 
 REPORTS: dict[str, c.Command] = {
     "ack": build.told(build.ack(execution=7)),
@@ -45,26 +48,29 @@ REPORTS: dict[str, c.Command] = {
     "ask": build.cancel(1),
     "refused": build.told(build.cancel_rejected(execution=9)),
     "time": c.WakeOrders(build.ACCOUNT),
+    "price": build.marks(build.BEGIN_NS, 11_000),
 }
 # A status: applied, and lands there. A word in lower case: what becomes of it instead.
 LANDS = {
-    # facts            ack               fill 3            canceled   expired   rejected  ask             refused           time
-    "sent":           "ACCEPTED          PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL",
-    "acked":          "absorb            PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL",
-    "part":           "PARTIALLY_FILLED  PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL",
-    "acked, part":    "absorb            PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL",
-    "asked":          "PENDING_CANCEL    PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         NEW               -",
-    "acked, asked":   "absorb            PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         ACCEPTED          -",
-    "part, asked":    "PENDING_CANCEL    PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         PARTIALLY_FILLED  -",
-    "time over":      "absorb            PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         ACCEPTED          -",
-    "full":           "FILLED            FILLED            FILLED     FILLED    FILLED    late            absorb            -",
-    "acked, full":    "absorb            FILLED            FILLED     FILLED    FILLED    late            absorb            -",
-    "full, canceled": "absorb            FILLED            absorb     absorb    absorb    late            absorb            -",
-    "canceled":       "absorb            CANCELED          absorb     absorb    absorb    late            absorb            -",
-    "part, canceled": "absorb            CANCELED          absorb     absorb    absorb    late            absorb            -",
-    "expired":        "absorb            EXPIRED           absorb     absorb    absorb    late            absorb            -",
-    "rejected":       "absorb            REJECTED          absorb     absorb    absorb    late            absorb            -",
-    "denied":         "aside             REJECTED          absorb     absorb    absorb    late            absorb            -",
+    # facts            ack               fill 3            canceled   expired   rejected  ask             refused           time            price
+    "sent":           "ACCEPTED          PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL  -",
+    "acked":          "absorb            PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL  -",
+    "part":           "PARTIALLY_FILLED  PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL  -",
+    "acked, part":    "absorb            PARTIALLY_FILLED  CANCELED   EXPIRED   REJECTED  PENDING_CANCEL  absorb            PENDING_CANCEL  -",
+    "asked":          "PENDING_CANCEL    PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         NEW               -           -",
+    "acked, asked":   "absorb            PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         ACCEPTED          -               -",
+    "part, asked":    "PENDING_CANCEL    PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         PARTIALLY_FILLED  -           -",
+    "time over":      "absorb            PENDING_CANCEL    CANCELED   EXPIRED   REJECTED  pending         ACCEPTED          -               -",
+    "full":           "FILLED            FILLED            FILLED     FILLED    FILLED    late            absorb            -               -",
+    "acked, full":    "absorb            FILLED            FILLED     FILLED    FILLED    late            absorb            -               -",
+    "full, canceled": "absorb            FILLED            absorb     absorb    absorb    late            absorb            -               -",
+    "canceled":       "absorb            CANCELED          absorb     absorb    absorb    late            absorb            -               -",
+    "part, canceled": "absorb            CANCELED          absorb     absorb    absorb    late            absorb            -               -",
+    "expired":        "absorb            EXPIRED           absorb     absorb    absorb    late            absorb            -               -",
+    "rejected":       "absorb            REJECTED          absorb     absorb    absorb    late            absorb            -               -",
+    "denied":         "aside             REJECTED          absorb     absorb    absorb    late            absorb            -               -",
+    "held":           "aside             PARTIALLY_FILLED  aside      aside     aside     CANCELED        absorb            EXPIRED         NEW",
+    "held, part":     "aside             PARTIALLY_FILLED  aside      aside     aside     CANCELED        absorb            EXPIRED         judged",
 }  # fmt: skip
 ROWS = [
     (facts, said, word)
@@ -79,7 +85,8 @@ def desk_with(facts: str) -> Desk:
     desk = Desk()
     if facts == "denied":
         desk.do(build.account(state=AccountState.HALTED))
-    desk.do(build.place(build.a_timed_order()))
+    kind = {"type": OrderType.STOP_LIMIT, "stop_ticks": 10_500} if "held" in facts else {}
+    desk.do(build.place(build.a_timed_order(**kind)))
     for command in commands:
         act(desk, command)
     assert status_of(desk.order()) is status
@@ -87,10 +94,11 @@ def desk_with(facts: str) -> Desk:
 
 
 def act(desk: Desk, command: c.Command) -> Turn:
-    """Do the command; for a WakeOrders it is late enough."""
+    """Do the command; for a WakeOrders it is late enough, and a mark is followed by what is due."""
     if isinstance(command, c.WakeOrders):
         desk.at_ns += build.HOUR_NS
-    return desk.do(command)
+    turn = desk.do(command)
+    return desk.wake() if isinstance(command, SetMarks) else turn
 
 
 def test_the_tables_are_whole() -> None:
@@ -150,6 +158,14 @@ def _absorbed(desk: Desk, command: c.Command, word: str) -> None:
     _nothing_moved(desk, money)
 
 
+def _judged(desk: Desk, command: c.Command, word: str) -> None:
+    """The rules are asked, and refuse: an account that traded what it never sent may only reduce."""
+    act(desk, command)
+    order = desk.order()
+    assert (status_of(order), order.reason) == (S.REJECTED, "account_reduce_only")
+    assert (order.hold, order.cum_lots) == (0, 4)
+
+
 def _nothing_to_do(desk: Desk, command: c.Command, word: str) -> None:
     """Nothing of it is due."""
     before, money = msgspec.structs.replace(desk.order()), _money(desk)
@@ -183,7 +199,7 @@ def _set_aside(desk: Desk, command: c.Command, word: str) -> None:
 
 _CHECKS: dict[str, Callable[[Desk, c.Command, str], None]] = {
     "absorb": _absorbed, "late": _refused, "pending": _refused, "aside": _set_aside,
-    "-": _nothing_to_do,
+    "-": _nothing_to_do, "judged": _judged,
 }  # fmt: skip
 
 
@@ -203,13 +219,15 @@ _CHECKS: dict[str, Callable[[Desk, c.Command, str], None]] = {
         ({"cum_lots": 4, "life": Life.OVER, "end": End.EXPIRED}, S.EXPIRED),
         ({"life": Life.OVER, "end": End.REJECTED}, S.REJECTED),
         ({"life": Life.DENIED}, S.REJECTED),
+        ({"life": Life.HELD}, S.TRIGGER_PENDING),
+        ({"life": Life.HELD, "cum_lots": 4}, S.PARTIALLY_FILLED),
     ],
 )
 def test_the_highest_status_is_shown(facts: dict[str, object], status: Status) -> None:
     """FIX precedence; leaves are 0 once it is over."""
     order = an_order(**facts)
     assert status_of(order) is status
-    over = status not in (S.NEW, S.ACCEPTED, S.PARTIALLY_FILLED, S.PENDING_CANCEL)
+    over = status not in OPEN
     assert order.closed is over
     assert order.leaves == (0 if over else 10 - order.cum_lots)
     assert order.overfilled is (order.cum_lots > 10)

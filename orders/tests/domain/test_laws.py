@@ -104,6 +104,8 @@ class Told:
         match event:
             case e.OrderRouted():
                 self.orders[event.order_id] = (Status.NEW, 1, 0, 0, 0)
+            case e.OrderHeld():
+                self.orders[event.order_id] = (Status.TRIGGER_PENDING, 1, 0, 0, 0)
             case e.OrderDenied():
                 self.orders[event.order_id] = (Status.REJECTED, 1, 0, 0, 0)
             case e.OrderExternal():
@@ -284,7 +286,7 @@ def test_an_atomic_batch_is_all_or_none(script: list[Action]) -> None:
         player.play(action)
         if action.kind == "place" and action.atomic:
             events = [event for _, event in player.desk.events[told:]]
-            routed = sum(isinstance(event, e.OrderRouted) for event in events)
+            routed = sum(isinstance(event, e.OrderRouted | e.OrderHeld) for event in events)
             denied = sum(isinstance(event, e.OrderDenied) for event in events)
             assert (routed, denied) in ((len(action.items), 0), (0, len(action.items)))
 

@@ -14,9 +14,9 @@ from orders.adapters import departure
 from orders.domain import commands as c
 from orders.domain import events as e
 from orders.domain.apply_requests import AGAIN_NS
-from orders.domain.decide import route_of
 from orders.domain.due import due
 from orders.domain.order import status_of
+from orders.domain.route import route_of
 from orders.domain.timers import Timers
 from orders.domain.wake import DAY_NS
 from orders.tests.domain import build

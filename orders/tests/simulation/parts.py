@@ -145,6 +145,7 @@ class MeanVenue:
             if isinstance(route, p.CancelRoute):
                 self._cancel(route)
             elif route.order_id not in self._numbers:
+                assert route.limit_ticks, f"{route.order_id} has no worst price"
                 in_time = not route.deadline_ns or self._clock.now_ns() < route.deadline_ns
                 assert in_time or route.executions, f"{route.order_id} left after its deadline"
                 self._numbers[route.order_id] = route.executions

@@ -13,7 +13,15 @@ from oms_project.kernel import ports as p
 from oms_project.kernel import wire
 from oms_project.kernel.errors import FencedError, GapError, TransportError
 from oms_project.kernel.ids import partition_of
-from oms_project.kernel.words import AccountState, OrderType, Side, TimeInForce, Topic
+from oms_project.kernel.words import (
+    PRICED,
+    WAITING,
+    AccountState,
+    OrderType,
+    Side,
+    TimeInForce,
+    Topic,
+)
 from orders import replay
 from orders.adapters.memory_store import MemoryStore
 from orders.domain import commands as c
@@ -22,7 +30,7 @@ from orders.domain.laws import breaches, stale_indexes
 from orders.engine import Engine
 from orders.projector import Projector
 from orders.tests.domain import build
-from orders.tests.domain.build import ACCOUNT, OTHER
+from orders.tests.domain.build import ACCOUNT, OTHER, TICKS
 from orders.tests.rig import Rig, chained, whole_topic
 from orders.tests.simulation import settled
 from orders.tests.simulation.parts import (
@@ -66,7 +74,9 @@ class World:
         self.fates: dict[str, str] = {}
         self.first: dict[tuple[str, str], str] = {}
         self.cancels: dict[str, int] = {}
+        self.triggers: dict[str, int] = {}
         self.orders = 0
+        self.mark = TICKS
         self.sent: list[p.Record] = []
         self.steps: list[str] = []
         self._quietly(lambda: self.rig.open(*self.accounts))
@@ -83,6 +93,7 @@ class World:
             [self.place] * 6 + [self.cancel] * 2 + [self.cancel_all, self.again, self.again]
             + [self.work] * 12 + [self.tick] * 8 + [self.project] * 6 + [self.start] * 2
             + [self.second, self.die, self.jump, self.snapshot, self.foreign, self.switch]
+            + [self.move] * 4
             + ([self.keep, self.restore, self.lose] if self.dice.random() < 0.3 else [])
             + ([self.power_cut] if self.dice.random() < 0.3 else [])
         )  # fmt: skip
@@ -136,11 +147,22 @@ class World:
                 build.new_order(
                     self.orders, client_order_id=f"client-{number}", lots=self.dice.randint(1, 6),
                     symbol=self.dice.choice(("BTC-USD", "BTC-USD", "ETH-USD", "NO-USD")),
-                    side=self.dice.choice(tuple(Side)), type=OrderType.LIMIT, **self._times(),
+                    side=self.dice.choice(tuple(Side)), **self._kind(), **self._times(),
                 )
             )  # fmt: skip
         atomic = self.dice.random() < 0.2
         self._send(build.place(*orders, account_id=account_id, atomic=atomic), account_id)
+
+    def _kind(self) -> dict[str, Any]:
+        """Most orders go to the venue; some wait for a price first, now and then on the wrong side."""
+        dice = self.dice
+        kind = dice.choice((*[OrderType.LIMIT] * 6, *OrderType))
+        if kind not in WAITING:
+            return {"type": OrderType.LIMIT}
+        more: dict[str, Any] = {"type": kind, "ticks": TICKS if kind in PRICED else 0}
+        if kind is OrderType.TRAILING_STOP:
+            return more | dice.choice(({"trail_ticks": dice.randint(1, 40)}, {"trail_bps": 20}))
+        return more | {"stop_ticks": self.mark + dice.randint(-40, 40)}
 
     def _times(self) -> dict[str, Any]:
         """Most orders wait for ever; some end soon, or must leave soon."""
@@ -169,6 +191,11 @@ class World:
         if self.sent:
             self.rig.log.append(Topic.COMMANDS, [self.dice.choice(self.sent)])
 
+    def move(self) -> None:
+        """The market moves; what waits for a price may have it."""
+        self.mark = max(TICKS - 200, self.mark + self.dice.randint(-30, 30))
+        self._send(build.marks(self.rig.clock.now_ns(), self.mark), "")
+
     def foreign(self) -> None:
         value = self.dice.choice((b"\xc1", wire.seal("events", c.OpenEpoch(1), id="x", at_ns=1)))
         self.log.append(Topic.COMMANDS, [p.Record(self._partition(), ACCOUNT, value)])
@@ -177,7 +204,7 @@ class World:
         account_id = self.dice.choice(self.accounts)
         state = self.dice.choice((AccountState.ACTIVE, AccountState.REDUCE_ONLY))
         self._send(build.account(account_id, state), account_id)
-        self._send(build.marks(self.rig.clock.now_ns()), "")
+        self._send(build.marks(self.rig.clock.now_ns(), self.mark), "")
 
     # -------------------------------------------------------------- machines
     def _store(self) -> p.OrderStore:
@@ -241,7 +268,7 @@ class World:
 
     def jump(self) -> None:
         self.rig.clock.jump_ns(self.dice.choice((-1, 1)) * 3_600 * 10**9)
-        self._send(build.marks(self.rig.clock.now_ns()), "")
+        self._send(build.marks(self.rig.clock.now_ns(), self.mark), "")
 
     def project(self) -> None:
         if self.projector is None:
@@ -299,17 +326,20 @@ class World:
         assert before == told, f"command {at} told twice: {before}, {told}"
         self.batches[at] = batch
         for event in batch.events:
-            if isinstance(event, e.OrderRouted | e.OrderDenied):
+            if isinstance(event, e.OrderRouted | e.OrderHeld | e.OrderDenied):
                 self._fate(batch.stream, event)
+            if isinstance(event, e.OrderTriggered):
+                first = self.triggers.setdefault(event.order_id, batch.offset)
+                assert first == batch.offset, f"{event.order_id} triggered twice"
             if isinstance(event, e.OrderCancelRequested):
                 first = self.cancels.setdefault(batch.caused_by, batch.offset)
                 assert first == batch.offset, f"cancel {batch.caused_by} decided twice"
 
-    def _fate(self, account_id: str, event: e.OrderRouted | e.OrderDenied) -> None:
+    def _fate(self, account_id: str, event: e.OrderRouted | e.OrderHeld | e.OrderDenied) -> None:
         fate = type(event).__name__
         known = self.fates.setdefault(event.order_id, fate)
         assert known == fate, f"{event.order_id} was {known}, is {fate}"
-        if isinstance(event, e.OrderRouted):
+        if not isinstance(event, e.OrderDenied):
             key = (account_id, event.client_order_id)
             first = self.first.setdefault(key, event.order_id)
             assert first == event.order_id, f"{key} is two orders: {first}, {event.order_id}"
@@ -321,6 +351,8 @@ class World:
         self.die()
         self.start()
         engine = self.engines[-1]
+        for account_id in self.accounts:  # what waits for a price may wait for ever
+            self._send(build.cancel(account_id=account_id), account_id)
         self._work_off(engine)
         self.check()
         for partition in range(self.partitions):

@@ -42,12 +42,13 @@ def a_case(**changes: Any) -> Case:
         "account_state": AccountState.ACTIVE, "free": PLENTY, "limits": Limits(), "lots": 10,
         "mark": a_mark(), "now_ns": NOW_NS, "open_orders": 0, "sign": 1, "ticks": TICKS,
         "instrument": an_instrument(), "reducible": 0, "reduce_only": False, "coming_units": 0,
-        "tif": TimeInForce.GTC, "extras": {},
+        "tif": TimeInForce.GTC, "extras": {}, "type": None,
     } | changes  # fmt: skip
     instrument, ticks = values.pop("instrument"), values.pop("ticks")
+    kind = values.pop("type") or (OrderType.LIMIT if ticks else OrderType.MARKET)
     terms = Terms(
         "BTC-USD", Side.BUY if values.pop("sign") > 0 else Side.SELL,
-        OrderType.LIMIT if ticks else OrderType.MARKET, values.pop("tif"), values.pop("lots"), ticks,
+        kind, values.pop("tif"), values.pop("lots"), ticks,
         Flag.REDUCE_ONLY if values.pop("reduce_only") else 0,
     )  # fmt: skip
     extras = Extras(**values.pop("extras"))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from marketdata.domain.instrument import TICKS_MAX, UNITS_MAX
-from oms_project.kernel.words import AccountState, InstrumentState, TimeInForce
+from oms_project.kernel.words import AccountState, InstrumentState, OrderType, TimeInForce
 from risk.domain.limits import Limits
 from risk.domain.rules import BALANCE_MAX, RULES, Measure, Reason, check, explain, refusal
 from risk.tests.domain.build import (
@@ -23,6 +23,8 @@ from risk.tests.domain.build import (
 R = Reason
 MARKET = {"ticks": 0}
 SELL = {"sign": -1}
+STOP = {"type": OrderType.STOP, "ticks": 0, "extras": {"stop_ticks": 15_000}}
+STOP_LIMIT = STOP | {"type": OrderType.STOP_LIMIT}
 Row = tuple[dict[str, Any], Reason | None]
 
 
@@ -96,6 +98,20 @@ FRESH: list[Row] = [
     ({"mark": a_mark(age_ns=2_000_001)} | instrument(mark_age_max_ms=2), R.MARKET_DATA_STALE),
     ({"mark": a_mark(age_ns=2_000_000)} | instrument(mark_age_max_ms=2), None),
 ]
+# The mark is 10,000: a stop waits for a worse price than that, a take-profit for a better one.
+WAITING: list[Row] = [
+    ({"type": kind, "ticks": 0, "sign": sign, "extras": {"stop_ticks": stop}}, reason)
+    for kind, sign, stop, reason in (
+        (OrderType.STOP, 1, 10_001, None),
+        (OrderType.STOP, 1, 10_000, R.WOULD_TRIGGER),
+        (OrderType.STOP, -1, 9_999, None),
+        (OrderType.STOP, -1, 10_000, R.WOULD_TRIGGER),
+        (OrderType.TAKE_PROFIT, 1, 9_999, None),
+        (OrderType.TAKE_PROFIT, 1, 10_000, R.WOULD_TRIGGER),
+        (OrderType.TAKE_PROFIT, -1, 10_001, None),
+        (OrderType.TAKE_PROFIT, -1, 9_000, R.WOULD_TRIGGER),
+    )
+]
 # 10 lots at 10,000 ticks are worth 10,000,000 units.
 NOTIONAL: list[Row] = [
     (instrument(notional_min=10_000_000), None),
@@ -130,6 +146,9 @@ COLLAR: list[Row] = [
     ({"ticks": 10_001} | instrument(collar_ppm=1), R.PRICE_COLLAR),
     ({"ticks": 30_000} | instrument(collar_ppm=0), None),  # 0 switches it off
     (MARKET | instrument(collar_ppm=1), None),  # capped, not collared
+    # A limit behind a stop is judged by the stop, which is where it will be sent.
+    (STOP_LIMIT | {"ticks": 15_000} | instrument(collar_ppm=1), None),
+    (STOP_LIMIT | {"ticks": 15_001} | instrument(collar_ppm=1), R.PRICE_COLLAR),
 ]
 LIMITS: list[Row] = [
     (limits(max_open_orders=3) | {"open_orders": 2}, None),
@@ -156,6 +175,9 @@ PAID: list[Row] = [
     ({"free": 10_510_500} | MARKET, None),
     ({"free": 10_510_499} | MARKET, R.INSUFFICIENT_BALANCE),
     ({"free": 100_000} | MARKET | SELL, None),
+    # A stop to buy may pay up to the cap beyond its stop.
+    (STOP | {"free": 15_765_750}, None),
+    (STOP | {"free": 15_765_749}, R.INSUFFICIENT_BALANCE),
 ]
 GOT: list[Row] = [
     ({"coming_units": BALANCE_MAX - 100_000}, None),
@@ -173,6 +195,7 @@ TABLES = {
     (R.QUANTITY_MIN, R.QUANTITY_MAX): QUANTITY,
     (R.ALREADY_EXPIRED, R.DEADLINE_PASSED): TIMES,
     (R.NO_REFERENCE_PRICE, R.MARKET_DATA_STALE): FRESH,
+    (R.WOULD_TRIGGER,): WAITING,
     (R.MIN_NOTIONAL, R.MAX_NOTIONAL): NOTIONAL,
     (R.PRICE_COLLAR,): COLLAR,
     (R.MAX_OPEN_ORDERS, R.MAX_ORDER_VALUE): LIMITS,
