@@ -94,7 +94,7 @@ export class Ladder {
   /** Own open sizes by price, of each side. */
   ownSizes() {
     const mine = { buy: new Map(), sell: new Map() };
-    for (const { symbol, price, side, remaining_quantity: left } of this.store.orders.values()) {
+    for (const { symbol, price, side, remaining_quantity: left } of this.store.resting()) {
       if (symbol !== this.store.symbol || !price) continue;
       mine[side].set(price, add(mine[side].get(price) ?? "0", left));
     }

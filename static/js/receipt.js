@@ -1,7 +1,7 @@
 /** What became of the order the ticket sent last: said on the ticket, where the eyes are. */
 
 import { $, setText } from "./dom.js";
-import { SIDE, number, placesFor } from "./format.js";
+import { SIDE, STATUS, kindWords, number, placesFor } from "./format.js";
 import { orderPage } from "./links.js";
 import { reason } from "./reasons.js";
 
@@ -64,6 +64,8 @@ export function said(order, store) {
   const filled = () => `${size(order.filled_quantity)} of ${size(order.quantity)} at ${price(order.average_price)}`;
   const partly = order.filled_quantity && Number(order.filled_quantity) > 0;
   switch (order.status) {
+    case "TRIGGER_PENDING":
+      return ["open", "Waiting", `${terms}, ${kindWords(order, places.price)}`];
     case "ACCEPTED":
       return ["open", "Open", terms];
     case "PARTIALLY_FILLED":
@@ -74,7 +76,7 @@ export function said(order, store) {
       return ["open", "Canceling", terms];
     case "CANCELED":
     case "EXPIRED":
-      return ["end", "Canceled", `${partly ? `${filled()}. ` : `${terms}. `}${reason(order.reason, order, store.limits)}`.trim()];
+      return ["end", STATUS[order.status], `${partly ? `${filled()}. ` : `${terms}. `}${reason(order.reason, order, store.limits)}`.trim()];
     case "REJECTED":
       return ["bad", order.rejected_by === "venue" ? "Rejected by the venue" : "Rejected", `${terms}. ${reason(order.reason, order, store.limits)}`];
     default:

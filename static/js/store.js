@@ -98,6 +98,11 @@ export class Store {
     this.touch("orders", "positions", "balances", "fills", "history");
   }
 
+  /** Open orders that are in the market: one that waits here for its price is not. */
+  resting() {
+    return [...this.orders.values()].filter((order) => order.status !== "TRIGGER_PENDING");
+  }
+
   /** Put in closed orders read from the API (newest first). */
   addHistory(orders) {
     const closed = orders.filter((order) => !OPEN.has(order.status));

@@ -123,11 +123,17 @@ def session(chromium: Browser, mock_server: str) -> dict[str, object]:
     """The cookies of a logged-in trader."""
     context = chromium.new_context()
     page = context.new_page()
-    page.goto(f"{mock_server}/login/")
-    page.fill("#id_username", "trader")
-    page.fill("#id_password", "trader-demo-1")
-    page.press("#id_password", "Enter")
-    page.wait_for_selector("#trade")
+
+    def logged_in() -> bool:
+        """A busy machine hashes no password within the door's patience, and says so."""
+        page.goto(f"{mock_server}/login/")
+        page.fill("#id_username", "trader")
+        page.fill("#id_password", "trader-demo-1")
+        with page.expect_navigation():
+            page.press("#id_password", "Enter")
+        return page.locator("#trade").count() == 1
+
+    eventually(logged_in, 120)
     state = context.storage_state()
     context.close()
     return state

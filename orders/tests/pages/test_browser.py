@@ -338,3 +338,30 @@ def test_an_order_that_ends_by_itself_shows_its_end(watched: Watched) -> None:
     page.click("#submit")
     expect(page.locator("#open-rows tr", has_text="0.0127")).to_contain_text("GTD 31 Dec 18:30")
     assert watched.found() == []
+
+
+def test_each_type_asks_only_for_what_it_needs(watched: Watched) -> None:
+    page = watched.trade()
+    shown = {
+        "limit": {"price"}, "market": set(), "stop": {"stop_price"},
+        "stop_limit": {"stop_price", "price"}, "take_profit": {"stop_price"},
+        "take_profit_limit": {"stop_price", "price"}, "trailing_stop": {"trail_amount"},
+    }  # fmt: skip
+    for kind, fields in shown.items():
+        page.click(f".tabs-like label:has([value={kind}])")
+        for name in ("price", "stop_price", "trail_amount"):
+            assert page.locator(f"#{name}").is_visible() is (name in fields), (kind, name)
+        waits_for_market = kind in ("stop", "take_profit", "trailing_stop")
+        assert page.locator(".tif label:has([value=ioc])").is_visible() is not waits_for_market
+        assert page.locator(".tif label:has([value=gtc])").is_visible() is (kind != "market")
+    page.fill("#quantity", "0.0131")
+    page.click("#submit")
+    expect(page.locator("#trail_amount-error")).to_have_text("Enter a distance.")
+    page.fill("#trail_amount", "150")
+    page.select_option("[name=trail_in]", "bps")
+    expect(page.locator("#submit-label")).to_have_text("Buy 0.0131 BTC at market, trailing 150 bp")
+    page.click(".tabs-like label:has([value=stop_limit])")
+    page.fill("#stop_price", "90000")
+    page.fill("#price", "90100")
+    expect(page.locator("#submit-label")).to_contain_text("when 90")
+    assert watched.found() == []
