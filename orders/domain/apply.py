@@ -134,8 +134,7 @@ def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.
     sign, terms = order.sign, order.terms
     wanted, before = terms.lots, order.cum_lots
     life = order.life
-    at_venue = life is LIVE or life is SENT
-    was_open = before < wanted and (at_venue or life is HELD)
+    was_open = before < wanted and (life is LIVE or life is SENT or life is HELD)
     rate_ppm = order.maker_ppm if report.maker else order.taker_ppm
     order.fills[execution] = Fill(lots, ticks, rate_ppm)
     cum_lots = order.cum_lots = before + lots
@@ -180,8 +179,8 @@ def fill(book: Book, lane: Lane, order: Order, report: Report, venue: str) -> e.
             keep_closed(book, order)
             if terms.extras is not None:
                 unwatch(book, lane.account, order)
-    # Only an order that is not open any more, or was never sent, can have a late fill.
-    late = not (was_open and at_venue) and order.late_fill
+    # Only an order that is not open any more can have a late fill.
+    late = not was_open and order.late_fill
     return e.OrderFilled(
         order.order_id, FILLED if cum_lots >= wanted else status_of(order), version, cum_lots, cost,
         fee, lane.symbol, terms.side, venue, execution, lots, ticks, report.maker, fill_fee, late,

@@ -288,7 +288,13 @@ def _by_law(turn: Turn, venue: str, reports: Sequence[Report]) -> None:
             if lane is not traded:
                 traded = lane
                 turn.traded(lane)
-            if order.asked or event.late or event.overfilled or order.end_execution:
+            if (
+                order.asked
+                or event.late
+                or event.overfilled
+                or order.end_execution
+                or order.life is HELD
+            ):
                 _not_plain(turn, order, overfilled=event.overfilled)
         else:
             _answered(turn, lane, order, one, kind)
@@ -327,12 +333,8 @@ def _not_plain(turn: Turn, order: Order, *, overfilled: bool) -> None:
         _reduce_only(turn, "rejected_after_trade")
 
 
-def _cancel_failed(
-    turn: Turn, order: Order, reason: str, execution: int = 0
-) -> events.CancelRejected:
-    return apply_requests.answer_cancel(
-        turn.book, turn.account, order, reason, turn.at_ns, execution
-    )
+def _cancel_failed(turn: Turn, order: Order, why: str, number: int = 0) -> events.CancelRejected:
+    return apply_requests.answer_cancel(turn.book, turn.account, order, why, turn.at_ns, number)
 
 
 def _unknown(turn: Turn, venue: str, one: Report) -> None:

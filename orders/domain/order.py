@@ -123,7 +123,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     def late_fill(self) -> bool:
         """A fill the venue made after it had said that the order was over, or that it refused."""
         return 0 < self.end_execution < self.last_fill or (
-            self.cum_lots > 0 and (self.life is DENIED or self.life is HELD)
+            self.life is DENIED and self.cum_lots > 0
         )
 
     @property
