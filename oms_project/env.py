@@ -45,6 +45,9 @@ class Var:
 
 VARS: Mapping[str, Var] = {
     "OMS_DATA_DIR": Var("data", Path, "folder of the embedded databases and logs"),
+    "OMS_STATIC_DIR": Var(
+        "", str, "folder of the collected static files; empty: static in OMS_DATA_DIR"
+    ),
     "OMS_DEBUG": Var("0", _flag, "Django's debug mode; never in production"),
     "OMS_SECRET_KEY": Var("", str, "signs sessions; empty: made once and kept in OMS_DATA_DIR"),
     "OMS_JWT_KEY": Var("", str, "signs access tokens; empty: derived from the secret key"),
@@ -113,6 +116,7 @@ class Env:
     """The environment, read once at start. Field names are the variables', lower case, no prefix."""
 
     data_dir: Path
+    static_dir: str
     debug: bool
     secret_key: str
     jwt_key: str
