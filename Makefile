@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check format bench faults mutants services screenshots docs infra-test clean
+.PHONY: setup run test check format bench faults mutants services screenshots docs infra-test deploy-test clean
 .DEFAULT_GOAL := run
 
 .venv/.runtime: requirements.txt
@@ -60,8 +60,11 @@ screenshots: setup  ## pictures of the real pages, into docs/images
 docs: setup  ## what is generated from the code
 	@$(BIN)/python manage.py docs_generate
 
-infra-test:  ## terraform, executed offline
+infra-test: setup  ## terraform, executed offline, against what the application says of itself
 	@bash terraform/tools/infra_test.sh
+
+deploy-test: setup  ## deploy/: manifests, and a real Kubernetes API if it is built (OMS_DEPLOY_TEST=1 builds it)
+	@bash deploy/tools/deploy_test.sh
 
 clean:
 	rm -rf .venv data .coverage htmlcov

@@ -13,10 +13,11 @@ data "aws_availability_zones" "available" {
 }
 
 locals {
-  name      = "oms-${var.environment}"
-  account   = data.aws_caller_identity.current.account_id
-  partition = data.aws_partition.current.partition
-  azs       = slice(data.aws_availability_zones.available.names, 0, min(3, length(data.aws_availability_zones.available.names)))
+  name       = "oms-${var.environment}"
+  account    = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  inner_port = 9100 # OMS_INNER_PORT: probes and metrics of every pod
+  azs        = slice(data.aws_availability_zones.available.names, 0, min(3, length(data.aws_availability_zones.available.names)))
 }
 
 module "kms" {
@@ -33,7 +34,7 @@ module "kms" {
     documentdb    = { description = "Order store", via = ["rds"] }
     postgres      = { description = "Django's tables", via = ["rds"] }
     secrets       = { description = "Secrets Manager", via = ["secretsmanager"] }
-    static        = { description = "Static files", via = ["s3"], services = ["cloudfront"] }
+    archive       = { description = "Archive of the order log", via = ["s3"] }
     images        = { description = "Container images", via = ["ecr"] }
     notifications = { description = "Alarms and budget mails", via = ["sns"], services = ["cloudwatch", "budgets"] }
   }
@@ -56,6 +57,7 @@ module "security_groups" {
 
   name              = local.name
   vpc_id            = module.vpc.id
+  health_port       = local.inner_port
   kafka_port        = var.kafka_client_authentication == "iam" ? 9098 : 9096
   alb_allowed_cidrs = var.alb_allowed_cidrs
 }
@@ -87,6 +89,10 @@ module "msk" {
   client_authentication = var.kafka_client_authentication
   scram_secret_arns     = var.kafka_scram_secret_arns
   alarm_topic_arns      = [module.observability.page_topic_arn]
+  watched_groups = {
+    oms-engine    = { topic = "oms.commands", above = 5000, why = "Nobody decides: orders are taken and not traded" }
+    oms-projector = { topic = "oms.events", above = 50000, why = "Nobody shows: people see old orders, and the doors refuse new ones before long" }
+  }
   # One count for all (OMS_PARTITIONS): one account, one partition, one writer, on every topic.
   topics = { for name, hours in {
     "oms.commands"   = local.kafka.retention_hours
@@ -100,13 +106,14 @@ module "msk" {
 module "redis" {
   source = "./modules/redis"
 
-  name              = local.name
-  subnets           = module.vpc.data_subnets
-  security_group_id = module.security_groups.ids["redis"]
-  kms_key_arns      = { data = module.kms.arns["redis"], secrets = module.kms.arns["secrets"], logs = module.kms.arns["logs"] }
-  node_type         = local.redis.node_type
-  replicas          = local.redis.replicas
-  alarm_topic_arns  = [module.observability.page_topic_arn]
+  name               = local.name
+  subnets            = module.vpc.data_subnets
+  security_group_id  = module.security_groups.ids["redis"]
+  kms_key_arns       = { data = module.kms.arns["redis"], secrets = module.kms.arns["secrets"], logs = module.kms.arns["logs"] }
+  node_type          = local.redis.node_type
+  replicas           = local.redis.replicas
+  auth_token_version = var.redis_token_version
+  alarm_topic_arns   = [module.observability.page_topic_arn]
 }
 
 module "documentdb" {
@@ -121,6 +128,14 @@ module "documentdb" {
   storage_type        = local.documentdb.storage_type
   deletion_protection = local.size.protected
   alarm_topic_arns    = [module.observability.page_topic_arn]
+}
+
+module "credentials" {
+  source = "./modules/credentials"
+
+  name        = local.name
+  kms_key_arn = module.kms.arns["secrets"]
+  generation  = var.credentials_generation
 }
 
 module "postgres" {
@@ -153,13 +168,13 @@ module "eks" {
   deletion_protection    = local.size.protected
   access = merge(
     { for i, arn in sort(var.admin_principal_arns) : "admin-${i}" => { principal_arn = arn, policy = "AmazonEKSClusterAdminPolicy" } },
-    { deploy = { principal_arn = module.ci.deploy_role_arn, policy = "AmazonEKSEditPolicy", namespaces = [var.namespace] } },
+    { deploy = { principal_arn = module.ci.deploy_role_arn, groups = ["oms:deploy"] } },
   )
 }
 
 module "workload" {
   source   = "./modules/workload"
-  for_each = local.workloads
+  for_each = local.with_policy
 
   name            = "${local.name}-${each.key}"
   cluster_name    = module.eks.name
@@ -175,8 +190,7 @@ module "s3" {
 
   name          = local.name
   account_id    = local.account
-  kms_key_arn   = module.kms.arns["static"]
-  cors_origins  = [for h in var.hosts : "https://${h}"]
+  kms_key_arn   = module.kms.arns["archive"]
   force_destroy = !local.size.protected
 }
 
@@ -189,6 +203,9 @@ module "alb" {
   security_group_id   = module.security_groups.ids["alb"]
   certificate_arn     = var.certificate_arn
   hosts               = var.hosts
+  admin_cidrs         = var.admin_cidrs
+  rate_limit          = var.waf_rate_limit
+  health_port         = local.inner_port
   logs_bucket         = module.s3.logs_bucket
   logs_kms_key_arn    = module.kms.arns["logs"]
   deletion_protection = local.size.protected
@@ -198,12 +215,12 @@ module "alb" {
 module "ci" {
   source = "./modules/ci"
 
-  name               = local.name
-  repository         = var.github_repository
-  environment        = var.environment
-  oidc_provider_arn  = var.github_oidc_provider_arn
-  kms_key_arn        = module.kms.arns["images"]
-  static_bucket_arn  = module.s3.static_bucket_arn
-  static_kms_key_arn = module.kms.arns["static"]
-  cluster_arn        = "arn:${local.partition}:eks:${var.region}:${local.account}:cluster/${local.name}" # written out: the cluster waits for this role
+  name                = local.name
+  repository          = var.github_repository
+  environment         = var.environment
+  oidc_provider_arn   = var.github_oidc_provider_arn
+  kms_key_arn         = module.kms.arns["images"]
+  planned_secret_arns = [module.redis.secret_arn]
+  secrets_kms_key_arn = module.kms.arns["secrets"]
+  cluster_arn         = "arn:${local.partition}:eks:${var.region}:${local.account}:cluster/${local.name}" # written out: the cluster waits for this role
 }

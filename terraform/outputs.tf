@@ -1,40 +1,66 @@
-# What the application and its manifests need. No output holds a password: the URLs come without
-# credentials, which live in Secrets Manager (secret_arns).
+# What the application and its manifests need. No output holds a password: the URLs come as templates,
+# which External Secrets fills from Secrets Manager (deploy/kubernetes).
 
 output "app_env" {
-  description = "Environment of the application's pods (a ConfigMap). Where a user and password belong, see secret_arns."
-  value = {
-    LOG_URL         = module.msk.log_url
-    ORDER_STORE_URL = module.documentdb.order_store_url
-    DATABASE_URL    = module.postgres.database_url
-
+  description = "Environment of the application's pods: a ConfigMap. What holds a password is in secret_env."
+  value = merge(local.kafka_iam ? { LOG_URL = module.msk.log_url } : {}, {
     OMS_ALLOWED_HOSTS   = join(",", var.hosts)
     OMS_TRUSTED_ORIGINS = join(",", [for h in var.hosts : "https://${h}"])
     OMS_SECURE_COOKIES  = "1"
     OMS_LOG_FORMAT      = "json"
     OMS_PARTITIONS      = tostring(local.kafka.partitions)
+    OMS_DATABASE_POOL   = tostring(local.size.database_pool)
+    OMS_INNER_PORT      = tostring(local.inner_port)
+    OMS_INNER_HOST      = "0.0.0.0"
+    OMS_PROXIES         = join(",", module.vpc.public_cidrs)
+  })
+}
+
+output "secret_env" {
+  description = "Environment that holds passwords, as templates of an ExternalSecret: {{ .x_y }} is property y of secret_sources.x."
+  value = merge(local.kafka_iam ? {} : { LOG_URL = replace(module.msk.log_url, "kafka://", "kafka://{{ .kafka_username }}:{{ .kafka_password | urlquery }}@") }, {
+    DATABASE_URL        = module.postgres.url_template
+    ORDER_STORE_URL     = module.documentdb.url_template
+    REDIS_URL           = module.redis.url_template
+    OMS_SECRET_KEY      = "{{ .django_OMS_SECRET_KEY }}"
+    OMS_JWT_KEY         = "{{ .django_OMS_JWT_KEY }}"
+    OMS_SECRET_KEYS_OLD = "{{ .django_previous_OMS_SECRET_KEY }}"
+    OMS_JWT_KEYS_OLD    = "{{ .django_previous_OMS_JWT_KEY }}"
+  })
+}
+
+output "secret_sources" {
+  description = "Name of the secret behind each word of secret_env."
+  value = merge(local.kafka_iam ? {} : { kafka = one(var.kafka_scram_secret_arns) }, {
+    django          = module.credentials.current.django
+    django_previous = module.credentials.previous.django
+    documentdb      = module.credentials.current.documentdb
+    postgres        = module.credentials.current.postgres
+    redis           = module.redis.secret_name
+  })
+}
+
+output "store_users" {
+  description = "For the job that makes the stores' users (manage.py store_users): the masters' secrets, the users' of both generations, and templates of the masters' URLs."
+  value = {
+    masters = { documentdb = module.documentdb.master_secret_arn, postgres = module.postgres.master_secret_arn }
+    users   = { current = module.credentials.current, previous = module.credentials.previous }
   }
 }
 
-output "static_url" {
-  description = "Where the static files are served from."
-  value       = module.s3.static_url
+output "network" {
+  description = "Address ranges for the network policies of the cluster: the load balancer's and the stores'."
+  value       = { load_balancer = module.vpc.public_cidrs, stores = module.vpc.data_cidrs, kafka_port = module.msk.port }
 }
 
-output "database" {
-  description = "DATABASE_URL in parts."
-  value       = { host = module.postgres.host, port = module.postgres.port, name = module.postgres.database }
+output "archive_bucket" {
+  description = "Where the order log is archived."
+  value       = module.s3.archive_bucket
 }
 
-output "redis" {
-  description = "REDIS_URL in parts; the URL with its password is in the secret."
-  value       = { host = module.redis.host, port = module.redis.port }
-}
-
-output "secret_arns" {
-  description = "Secrets: redis holds REDIS_URL; documentdb and postgres hold username and password."
-  value       = local.secret_arns
-  sensitive   = true
+output "notifications" {
+  description = "SNS topics that Alertmanager tells: page wakes somebody, ticket can wait."
+  value       = { page = module.observability.page_topic_arn, ticket = module.observability.ticket_topic_arn }
 }
 
 output "kafka" {
@@ -47,7 +73,7 @@ output "kafka" {
 }
 
 output "role_arns" {
-  description = "IAM role of each service account."
+  description = "IAM role of each service account that has one."
   value       = { for name, w in module.workload : name => w.role_arn }
 }
 
@@ -73,7 +99,7 @@ output "load_balancer" {
 
 output "deploy" {
   description = "For the release pipeline."
-  value       = { role_arn = module.ci.deploy_role_arn, repository_url = module.ci.repository_url, static_bucket = module.s3.static_bucket }
+  value       = { role_arn = module.ci.deploy_role_arn, plan_role_arn = module.ci.plan_role_arn, repository_url = module.ci.repository_url }
 }
 
 output "log_group" {

@@ -7,10 +7,11 @@ locals {
     dev = {
       nat_per_az            = false
       endpoints_in_every_az = false
-      endpoints             = ["ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager"]
+      endpoints             = ["ecr.api", "ecr.dkr", "eks-auth", "sts", "logs", "secretsmanager"]
       protected             = false
       budget_usd            = 650
       log_retention_days    = 30
+      database_pool         = 3 # connections a process: all pods together stay below what the class takes
       nodes = {
         general = { instance_types = ["t4g.large"], min = 2, max = 4, desired = 2, disk_gb = 30 }
       }
@@ -24,19 +25,20 @@ locals {
     prod = {
       nat_per_az            = true
       endpoints_in_every_az = true
-      endpoints             = ["ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager", "kms"]
+      endpoints             = ["ecr.api", "ecr.dkr", "eks-auth", "sts", "logs", "secretsmanager"]
       protected             = true
       budget_usd            = 2300
       log_retention_days    = 90
+      database_pool         = 8
       nodes = {
         general = { instance_types = ["m7g.large"], min = 2, max = 6, desired = 2, disk_gb = 80 }
         # The engine does not share a node: a report must not cost it its cache.
         engine = { instance_types = ["m7g.large"], min = 2, max = 6, desired = 2, disk_gb = 80, taint = "engine" }
       }
-      kafka      = { instance_type = "kafka.m7g.large", brokers = 3, volume_gb = 250, volume_max_gb = 1000, partitions = 24, retention_hours = -1 }
+      kafka      = { instance_type = "kafka.m7g.large", brokers = 3, volume_gb = 150, volume_max_gb = 1000, partitions = 24, retention_hours = -1 }
       redis      = { node_type = "cache.r7g.large", replicas = 1 }
       documentdb = { instance_class = "db.r6g.large", instances = 2, storage_type = "standard" }
-      postgres   = { instance_class = "db.t4g.small", multi_az = true, storage_gb = 20, storage_max_gb = 100 }
+      postgres   = { instance_class = "db.t4g.medium", multi_az = true, storage_gb = 20, storage_max_gb = 100 }
     }
 
     # Sized for 50,000 orders a second at the peak, 5 % of it for the rest of the day. An estimate
@@ -44,10 +46,11 @@ locals {
     peak = {
       nat_per_az            = true
       endpoints_in_every_az = true
-      endpoints             = ["ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager", "kms"]
+      endpoints             = ["ecr.api", "ecr.dkr", "eks-auth", "sts", "logs", "secretsmanager", "kms"]
       protected             = true
       budget_usd            = 20000
       log_retention_days    = 90
+      database_pool         = 16
       nodes = {
         general = { instance_types = ["m7g.xlarge"], min = 3, max = 12, desired = 3, disk_gb = 100 }
         engine  = { instance_types = ["c7g.4xlarge"], min = 6, max = 12, desired = 6, disk_gb = 100, taint = "engine" }
@@ -55,7 +58,7 @@ locals {
       kafka      = { instance_type = "kafka.m7g.2xlarge", brokers = 3, volume_gb = 4096, volume_max_gb = 8192, partitions = 96, retention_hours = 168 }
       redis      = { node_type = "cache.r7g.2xlarge", replicas = 2 }
       documentdb = { instance_class = "db.r6g.4xlarge", instances = 3, storage_type = "iopt1" }
-      postgres   = { instance_class = "db.m7g.large", multi_az = true, storage_gb = 100, storage_max_gb = 500 }
+      postgres   = { instance_class = "db.m7g.2xlarge", multi_az = true, storage_gb = 200, storage_max_gb = 500 }
     }
   }
 

@@ -20,7 +20,7 @@ variable "environment" {
 }
 
 variable "size" {
-  description = "dev (about 514 $ a month), prod (1,500-2,000 $) or peak (sized for 50,000 orders a second)."
+  description = "dev (about 525 $ a month), prod (1,500-2,000 $) or peak (sized for 50,000 orders a second)."
   type        = string
 
   validation {
@@ -71,6 +71,28 @@ variable "hosts" {
   validation {
     condition     = length(var.hosts) >= 1 && length(var.hosts) <= 4
     error_message = "hosts must hold 1-4 host names such as oms.example.com."
+  }
+}
+
+variable "admin_cidrs" {
+  description = "Networks that may see /admin: the desk's own. Empty: nobody from outside."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(var.admin_cidrs) <= 3 && alltrue([for c in var.admin_cidrs : can(cidrnetmask(c)) && c != "0.0.0.0/0"])
+    error_message = "admin_cidrs must be at most 3 IPv4 networks, for example [\"203.0.113.0/24\"], and not the world."
+  }
+}
+
+variable "waf_rate_limit" {
+  description = "Requests that one address may send in 5 minutes. A desk's programs share one."
+  type        = number
+  default     = 600000
+
+  validation {
+    condition     = var.waf_rate_limit >= 300000
+    error_message = "waf_rate_limit must be at least 300,000 in 5 minutes (1,000 a second): client programs are meant to be fast."
   }
 }
 
@@ -200,6 +222,28 @@ variable "kafka_scram_secret_arns" {
   description = "Secrets (AmazonMSK_...) with the Kafka users, for scram."
   type        = set(string)
   default     = []
+}
+
+variable "credentials_generation" {
+  description = "Raise it by one to rotate keys and store users (docs/operations.md)."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.credentials_generation >= 1 && floor(var.credentials_generation) == var.credentials_generation
+    error_message = "credentials_generation must be a whole number from 1 on: raise it by one to rotate."
+  }
+}
+
+variable "redis_token_version" {
+  description = "Raise it by one to give the cache a new password; the old one stays good until the next."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.redis_token_version >= 1 && floor(var.redis_token_version) == var.redis_token_version
+    error_message = "redis_token_version must be a whole number from 1 on: raise it by one to rotate."
+  }
 }
 
 # --------------------------------------------------------------------------- people and releases

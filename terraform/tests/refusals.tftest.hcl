@@ -137,3 +137,35 @@ run "refuses_every_repository_of_the_owner" {
   }
   expect_failures = [var.github_repository]
 }
+
+run "refuses_the_admin_for_the_world" {
+  command = plan
+  variables {
+    admin_cidrs = ["0.0.0.0/0"]
+  }
+  expect_failures = [var.admin_cidrs]
+}
+
+run "refuses_a_rate_that_stops_client_programs" {
+  command = plan
+  variables {
+    waf_rate_limit = 20000
+  }
+  expect_failures = [var.waf_rate_limit]
+}
+
+run "refuses_a_generation_before_the_first" {
+  command = plan
+  variables {
+    credentials_generation = 0
+  }
+  expect_failures = [var.credentials_generation]
+}
+
+run "refuses_a_token_before_the_first" {
+  command = plan
+  variables {
+    redis_token_version = 0
+  }
+  expect_failures = [var.redis_token_version]
+}

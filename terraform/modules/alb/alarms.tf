@@ -25,6 +25,25 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = var.alarm_topic_arns
 }
 
+# Half of the doors gone is not an outage yet, and the last moment to look.
+resource "aws_cloudwatch_metric_alarm" "unhealthy_hosts" {
+  for_each = aws_lb_target_group.this
+
+  alarm_name          = "${var.name}-alb-unhealthy-${each.key}"
+  alarm_description   = "Pods behind ${each.key} are not ready for five minutes: the others carry their load"
+  namespace           = "AWS/ApplicationELB"
+  metric_name         = "UnHealthyHostCount"
+  dimensions          = { LoadBalancer = aws_lb.this.arn_suffix, TargetGroup = each.value.arn_suffix }
+  statistic           = "Minimum"
+  period              = 60
+  evaluation_periods  = 5
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}
+
 resource "aws_cloudwatch_metric_alarm" "no_healthy_host" {
   for_each = aws_lb_target_group.this
 

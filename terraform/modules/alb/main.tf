@@ -1,6 +1,10 @@
 # Terraform owns the load balancer, the cluster owns its targets (TargetGroupBinding): a rolling
 # update registers pods without terraform, and deleting an Ingress cannot delete the front door.
 
+locals {
+  groups = { http = "http-", ws = "ws-" }
+}
+
 resource "aws_lb" "this" {
   #checkov:skip=CKV2_AWS_76:The attached ACL has AWSManagedRulesKnownBadInputsRuleSet, by a dynamic block that the check does not read; a test asserts it.
   #checkov:skip=CKV_AWS_150:Deletion protection is a variable; on by default and in prod and peak (asserted in their tests).
@@ -70,10 +74,10 @@ resource "aws_lb_listener" "https" {
 }
 
 resource "aws_lb_target_group" "this" {
-  for_each = toset(["http", "ws"])
+  for_each = local.groups
 
   #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; pods are reached from its security group alone, inside the VPC.
-  name                 = "${var.name}-${each.key}"
+  name_prefix          = each.value # a new one is made beside the old: a fixed name would be taken
   vpc_id               = var.vpc_id
   target_type          = "ip" # pods, not nodes
   port                 = var.app_port
@@ -84,6 +88,7 @@ resource "aws_lb_target_group" "this" {
 
   health_check {
     path                = var.health_path
+    port                = tostring(var.health_port) # the pods' inner port: asks for no Host, and what is behind it is not public
     matcher             = "200"
     interval            = 10
     timeout             = 5
@@ -100,6 +105,77 @@ resource "aws_lb_target_group" "this" {
 
   lifecycle {
     create_before_destroy = true
+  }
+}
+
+# What no client has business with. Pods do not serve these on their public port either; the rule is
+# there for the day that somebody makes them.
+resource "aws_lb_listener_rule" "inner" {
+  listener_arn = aws_lb_listener.https.arn
+  priority     = 1
+
+  action {
+    type = "fixed-response"
+    fixed_response {
+      content_type = "text/plain"
+      message_body = "Not found."
+      status_code  = "404"
+    }
+  }
+
+  condition {
+    path_pattern {
+      values = ["/metrics*", "/livez*", "/readyz*"]
+    }
+  }
+}
+
+# The admin is for the desk's own networks: log-in and roles are behind this, not instead of it.
+resource "aws_lb_listener_rule" "admin" {
+  count = length(var.admin_cidrs) > 0 ? 1 : 0
+
+  listener_arn = aws_lb_listener.https.arn
+  priority     = 5
+
+  action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.this["http"].arn
+  }
+
+  condition {
+    path_pattern {
+      values = ["/admin*"]
+    }
+  }
+  condition {
+    source_ip {
+      values = var.admin_cidrs
+    }
+  }
+  condition {
+    host_header {
+      values = slice(var.hosts, 0, 1) # a rule holds five values; the admin lives at the first name
+    }
+  }
+}
+
+resource "aws_lb_listener_rule" "admin_from_elsewhere" {
+  listener_arn = aws_lb_listener.https.arn
+  priority     = 6
+
+  action {
+    type = "fixed-response"
+    fixed_response {
+      content_type = "text/plain"
+      message_body = "Not found."
+      status_code  = "404"
+    }
+  }
+
+  condition {
+    path_pattern {
+      values = ["/admin*"]
+    }
   }
 }
 

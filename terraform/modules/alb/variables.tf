@@ -4,7 +4,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,26}$", var.name)) && !endswith(var.name, "-")
-    error_message = "name must be 1-27 lower-case letters, digits and dashes: AWS allows a load balancer 32, and target groups add five."
+    error_message = "name must be 1-27 lower-case letters, digits and dashes: AWS allows a load balancer 32, and other names add five."
   }
 }
 
@@ -39,7 +39,7 @@ variable "certificate_arn" {
 }
 
 variable "hosts" {
-  description = "Host names that are answered; others get 404. The same list belongs in DJANGO_ALLOWED_HOSTS."
+  description = "Host names that are answered; others get 404. The same list is OMS_ALLOWED_HOSTS."
   type        = list(string)
 
   validation {
@@ -70,8 +70,30 @@ variable "health_path" {
   }
 }
 
+variable "health_port" {
+  description = "Inner port of the pods (OMS_INNER_PORT), which health_path is asked on."
+  type        = number
+  default     = 9100
+
+  validation {
+    condition     = var.health_port >= 1024 && var.health_port <= 65535 && var.health_port != var.app_port
+    error_message = "health_port must be 1024-65535 and not app_port: the public port refuses every Host that is not ours, a pod's address too."
+  }
+}
+
+variable "admin_cidrs" {
+  description = "Networks that may see /admin. Empty: nobody from outside."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(var.admin_cidrs) <= 3 && alltrue([for c in var.admin_cidrs : can(cidrnetmask(c)) && c != "0.0.0.0/0"])
+    error_message = "admin_cidrs must be at most 3 IPv4 networks (a rule holds five values), and not the world: the admin changes limits and opens accounts."
+  }
+}
+
 variable "idle_timeout" {
-  description = "Seconds that a quiet connection lives. Websockets beat every 15 seconds."
+  description = "Seconds that a quiet connection lives. Websockets beat every 15 seconds; run_web --keep-alive-s is longer."
   type        = number
   default     = 120
 
@@ -93,13 +115,13 @@ variable "drain_seconds" {
 }
 
 variable "rate_limit" {
-  description = "Requests that one address may send in 5 minutes before it is blocked."
+  description = "Requests that one address may send in 5 minutes before it is blocked. A desk's programs share one."
   type        = number
-  default     = 20000
+  default     = 600000 # 2,000 a second: above what one address may order, below what hurts
 
   validation {
-    condition     = var.rate_limit >= 100 && var.rate_limit <= 2000000000
-    error_message = "rate_limit must be 100-2,000,000,000: WAF's range."
+    condition     = var.rate_limit >= 300000 && var.rate_limit <= 2000000000
+    error_message = "rate_limit must be 300,000-2,000,000,000 in 5 minutes: a client program sends 1,000 orders a second, and WAF must not be what stops it. The application limits users itself."
   }
 }
 

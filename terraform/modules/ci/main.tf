@@ -13,7 +13,15 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
+locals {
+  # Deploying, and planning: two environments of GitHub, each with its own reviewers. A plan reads the
+  # cache's password (to hand it on), so not every pull request may make one.
+  jobs = { deploy = var.environment, plan = "${var.environment}-plan" }
+}
+
 data "aws_iam_policy_document" "trust" {
+  for_each = local.jobs
+
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
     principals {
@@ -28,16 +36,56 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "StringEquals" # not StringLike: a wildcard in `sub` is how others get in
       variable = "${local.github}:sub"
-      values   = ["repo:${var.repository}:environment:${var.environment}"]
+      values   = ["repo:${var.repository}:environment:${each.value}"]
     }
   }
 }
 
 resource "aws_iam_role" "deploy" {
   name                 = "${var.name}-deploy"
-  description          = "GitHub ${var.repository}, environment ${var.environment}"
-  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  description          = "GitHub ${var.repository}, environment ${local.jobs.deploy}"
+  assume_role_policy   = data.aws_iam_policy_document.trust["deploy"].json
   max_session_duration = 3600
+}
+
+# Plans are made with a role that changes nothing. The role that applies them is the account's own.
+resource "aws_iam_role" "plan" {
+  name                 = "${var.name}-plan"
+  description          = "GitHub ${var.repository}, environment ${local.jobs.plan}"
+  assume_role_policy   = data.aws_iam_policy_document.trust["plan"].json
+  max_session_duration = 3600
+}
+
+data "aws_partition" "current" {}
+
+resource "aws_iam_role_policy_attachment" "plan" {
+  role       = aws_iam_role.plan.name
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/ReadOnlyAccess"
+}
+
+data "aws_iam_policy_document" "plan" {
+  #checkov:skip=CKV_AWS_356:secretsmanager:GetRandomPassword takes no resource; everything else here names its own.
+  statement {
+    sid       = "MakePasswords"
+    actions   = ["secretsmanager:GetRandomPassword"]
+    resources = ["*"]
+  }
+  statement {
+    sid       = "ReadCachePassword"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = var.planned_secret_arns
+  }
+  statement {
+    sid       = "DecryptCachePassword"
+    actions   = ["kms:Decrypt"]
+    resources = [var.secrets_kms_key_arn]
+  }
+}
+
+resource "aws_iam_role_policy" "plan" {
+  name   = "plan"
+  role   = aws_iam_role.plan.id
+  policy = data.aws_iam_policy_document.plan.json
 }
 
 data "aws_iam_policy_document" "deploy" {
@@ -54,21 +102,6 @@ data "aws_iam_policy_document" "deploy" {
       "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
     ]
     resources = [aws_ecr_repository.app.arn]
-  }
-  statement {
-    sid       = "ListStaticFiles"
-    actions   = ["s3:ListBucket"]
-    resources = [var.static_bucket_arn]
-  }
-  statement {
-    sid       = "SyncStaticFiles"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    resources = ["${var.static_bucket_arn}/*"]
-  }
-  statement {
-    sid       = "EncryptStaticFiles"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [var.static_kms_key_arn]
   }
   statement {
     sid       = "FindCluster"

@@ -49,13 +49,18 @@ variable "kms_key_arn" {
   }
 }
 
-variable "static_bucket_arn" {
-  description = "Bucket that a deploy syncs the static files to."
-  type        = string
+variable "planned_secret_arns" {
+  description = "Secrets that a plan must read: the cache's password."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.planned_secret_arns) == 1
+    error_message = "planned_secret_arns must hold the one secret that terraform hands on; a plan reads no other."
+  }
 }
 
-variable "static_kms_key_arn" {
-  description = "Key of that bucket."
+variable "secrets_kms_key_arn" {
+  description = "Key of that secret."
   type        = string
 }
 

@@ -62,8 +62,8 @@ resource "aws_docdb_cluster" "this" {
   db_cluster_parameter_group_name = aws_docdb_cluster_parameter_group.this.name
   vpc_security_group_ids          = [var.security_group_id]
 
-  master_username             = "oms"
-  manage_master_user_password = true # AWS makes it, keeps it in Secrets Manager and rotates it
+  master_username             = "oms" # nobody's but the job's that makes the application's users
+  manage_master_user_password = true  # AWS makes it, keeps it in Secrets Manager and rotates it
 
   storage_encrypted = true
   storage_type      = var.storage_type
@@ -74,12 +74,18 @@ resource "aws_docdb_cluster" "this" {
   preferred_maintenance_window = "sun:05:00-sun:06:00"
   deletion_protection          = var.deletion_protection
   skip_final_snapshot          = false
-  final_snapshot_identifier    = "${var.name}-final"
+  final_snapshot_identifier    = "${var.name}-final-${formatdate("YYYYMMDDhhmm", plantimestamp())}"
   apply_immediately            = false
 
   enabled_cloudwatch_logs_exports = ["audit", "profiler"]
 
   depends_on = [aws_cloudwatch_log_group.this]
+
+  lifecycle {
+    prevent_destroy = true
+    # Named after the minute of its birth: a copy that is made and destroyed twice leaves two.
+    ignore_changes = [final_snapshot_identifier]
+  }
 }
 
 resource "aws_docdb_cluster_instance" "this" {

@@ -1,7 +1,7 @@
 # Before the nodes: what a node needs to become Ready. After them: what needs a node to run on.
 locals {
   addons_before_nodes = toset(["vpc-cni", "kube-proxy", "eks-pod-identity-agent"])
-  addons_on_nodes     = toset(["coredns", "metrics-server"])
+  addons_on_nodes     = toset(["coredns", "metrics-server", "aws-ebs-csi-driver"])
   addon_settings = {
     vpc-cni = jsonencode({ enableNetworkPolicy = "true", env = { ENABLE_PREFIX_DELEGATION = "true" } })
   }
@@ -25,6 +25,17 @@ resource "aws_iam_role" "cni" {
 resource "aws_iam_role_policy_attachment" "cni" {
   role       = aws_iam_role.cni.name
   policy_arn = "${local.policy_arn}/AmazonEKS_CNI_Policy"
+}
+
+# Volumes for what keeps something in the cluster: Prometheus.
+resource "aws_iam_role" "csi" {
+  name               = "${var.name}-ebs-csi"
+  assume_role_policy = data.aws_iam_policy_document.pod_identity_trust.json
+}
+
+resource "aws_iam_role_policy_attachment" "csi" {
+  role       = aws_iam_role.csi.name
+  policy_arn = "${local.policy_arn}/service-role/AmazonEBSCSIDriverPolicy"
 }
 
 resource "aws_eks_addon" "before_nodes" {
@@ -54,6 +65,14 @@ resource "aws_eks_addon" "on_nodes" {
   addon_version               = lookup(var.addon_versions, each.key, null)
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "PRESERVE"
+
+  dynamic "pod_identity_association" {
+    for_each = each.key == "aws-ebs-csi-driver" ? [1] : []
+    content {
+      role_arn        = aws_iam_role.csi.arn
+      service_account = "ebs-csi-controller-sa"
+    }
+  }
 
   depends_on = [aws_eks_node_group.this]
 }

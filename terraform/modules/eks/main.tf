@@ -1,6 +1,13 @@
 data "aws_partition" "current" {}
 
 locals {
+  # Ports of nodes and pods that the control plane calls.
+  api_calls = {
+    10250 = "Kubelets: logs, exec; webhook of External Secrets and of the Prometheus operator"
+    10251 = "Metrics server"
+    6443  = "KEDA's metrics"
+    9443  = "Webhook of the load balancer controller"
+  }
   policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy"
 }
 
@@ -89,15 +96,40 @@ resource "aws_eks_cluster" "this" {
   ]
 }
 
+# Nodes carry the one group that the table of flows knows, not the cluster's own with its way to
+# everywhere. So what the control plane and the nodes say to each other is written down here.
+resource "aws_vpc_security_group_ingress_rule" "api_from_nodes" {
+  security_group_id            = aws_eks_cluster.this.vpc_config[0].cluster_security_group_id
+  referenced_security_group_id = var.node_security_group_id
+  description                  = "Kubelets and pods ask the cluster API"
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  tags                         = { Name = "nodes-to-api" }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "nodes_from_api" {
+  for_each = { for port, why in local.api_calls : tostring(port) => why }
+
+  security_group_id            = var.node_security_group_id
+  referenced_security_group_id = aws_eks_cluster.this.vpc_config[0].cluster_security_group_id
+  description                  = each.value
+  ip_protocol                  = "tcp"
+  from_port                    = tonumber(each.key)
+  to_port                      = tonumber(each.key)
+  tags                         = { Name = "api-to-nodes-${each.key}" }
+}
+
 resource "aws_eks_access_entry" "this" {
   for_each = var.access
 
-  cluster_name  = aws_eks_cluster.this.name
-  principal_arn = each.value.principal_arn
+  cluster_name      = aws_eks_cluster.this.name
+  principal_arn     = each.value.principal_arn
+  kubernetes_groups = each.value.groups # what RBAC in the cluster binds (deploy/kubernetes/platform)
 }
 
 resource "aws_eks_access_policy_association" "this" {
-  for_each = var.access
+  for_each = { for name, a in var.access : name => a if a.policy != null }
 
   cluster_name  = aws_eks_cluster.this.name
   principal_arn = aws_eks_access_entry.this[each.key].principal_arn

@@ -27,7 +27,7 @@ resource "aws_launch_template" "node" {
 
   name_prefix            = "${var.name}-${each.key}-"
   update_default_version = true
-  vpc_security_group_ids = [aws_eks_cluster.this.vpc_config[0].cluster_security_group_id, var.node_security_group_id]
+  vpc_security_group_ids = [var.node_security_group_id]
 
   metadata_options {
     http_endpoint               = "enabled"
@@ -99,16 +99,37 @@ resource "aws_eks_node_group" "this" {
     }
   }
 
-  # The cluster autoscaler finds its groups by these tags.
-  tags = {
-    "k8s.io/cluster-autoscaler/enabled"     = "true"
-    "k8s.io/cluster-autoscaler/${var.name}" = "owned"
-  }
-
   lifecycle {
     create_before_destroy = true
     ignore_changes        = [scaling_config[0].desired_size] # the autoscaler's, once it runs
   }
 
-  depends_on = [aws_iam_role_policy_attachment.node, aws_eks_addon.before_nodes]
+  depends_on = [
+    aws_iam_role_policy_attachment.node, aws_eks_addon.before_nodes,
+    aws_vpc_security_group_ingress_rule.api_from_nodes, aws_vpc_security_group_ingress_rule.nodes_from_api,
+  ]
+}
+
+# EKS itself tags the scaling group so that the cluster autoscaler finds it, and tags of the node group
+# do not reach it. What an empty group's nodes would carry must be told it here, or it never grows.
+resource "aws_autoscaling_group_tag" "label" {
+  for_each = var.node_groups
+
+  autoscaling_group_name = aws_eks_node_group.this[each.key].resources[0].autoscaling_groups[0].name
+  tag {
+    key                 = "k8s.io/cluster-autoscaler/node-template/label/oms/node-group"
+    value               = each.key
+    propagate_at_launch = false
+  }
+}
+
+resource "aws_autoscaling_group_tag" "taint" {
+  for_each = { for name, group in var.node_groups : name => group if group.taint != null }
+
+  autoscaling_group_name = aws_eks_node_group.this[each.key].resources[0].autoscaling_groups[0].name
+  tag {
+    key                 = "k8s.io/cluster-autoscaler/node-template/taint/oms/dedicated"
+    value               = "${each.value.taint}:NoSchedule"
+    propagate_at_launch = false
+  }
 }

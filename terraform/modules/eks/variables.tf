@@ -113,11 +113,12 @@ variable "node_groups" {
 }
 
 variable "access" {
-  description = "Who may use the cluster: IAM principal to EKS access policy (AmazonEKSClusterAdminPolicy, AmazonEKSAdminPolicy, AmazonEKSEditPolicy, AmazonEKSViewPolicy) and namespaces (none: the whole cluster)."
+  description = "Who may use the cluster: IAM principal to an EKS access policy (AmazonEKSClusterAdminPolicy, AmazonEKSAdminPolicy, AmazonEKSEditPolicy, AmazonEKSViewPolicy) with its namespaces (none: the whole cluster), or to groups that RBAC in the cluster binds."
   type = map(object({
     principal_arn = string
-    policy        = string
+    policy        = optional(string)
     namespaces    = optional(set(string), [])
+    groups        = optional(set(string), [])
   }))
   default = {}
 
@@ -127,8 +128,8 @@ variable "access" {
   }
 
   validation {
-    condition     = alltrue([for a in values(var.access) : contains(["AmazonEKSClusterAdminPolicy", "AmazonEKSAdminPolicy", "AmazonEKSEditPolicy", "AmazonEKSViewPolicy"], a.policy)])
-    error_message = "policy must be AmazonEKSClusterAdminPolicy, AmazonEKSAdminPolicy, AmazonEKSEditPolicy or AmazonEKSViewPolicy."
+    condition     = alltrue([for a in values(var.access) : a.policy == null ? length(a.groups) > 0 : contains(["AmazonEKSClusterAdminPolicy", "AmazonEKSAdminPolicy", "AmazonEKSEditPolicy", "AmazonEKSViewPolicy"], a.policy)])
+    error_message = "policy must be AmazonEKSClusterAdminPolicy, AmazonEKSAdminPolicy, AmazonEKSEditPolicy or AmazonEKSViewPolicy, or groups must name one."
   }
 }
 
@@ -138,8 +139,8 @@ variable "addon_versions" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.addon_versions) : contains(["vpc-cni", "kube-proxy", "coredns", "eks-pod-identity-agent", "metrics-server"], name)])
-    error_message = "addon_versions knows vpc-cni, kube-proxy, coredns, eks-pod-identity-agent and metrics-server."
+    condition     = alltrue([for name in keys(var.addon_versions) : contains(["vpc-cni", "kube-proxy", "coredns", "eks-pod-identity-agent", "metrics-server", "aws-ebs-csi-driver"], name)])
+    error_message = "addon_versions knows vpc-cni, kube-proxy, coredns, eks-pod-identity-agent, metrics-server and aws-ebs-csi-driver."
   }
 }
 

@@ -151,6 +151,10 @@ resource "aws_kms_key" "this" {
   rotation_period_in_days = var.rotation_days
   deletion_window_in_days = var.deletion_window_days
   tags                    = { Name = "${var.name}-${each.key}" }
+
+  lifecycle {
+    prevent_destroy = true # when a key is gone, so is everything it encrypted
+  }
 }
 
 resource "aws_kms_alias" "this" {

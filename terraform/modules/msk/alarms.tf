@@ -49,6 +49,26 @@ resource "aws_cloudwatch_metric_alarm" "broker" {
   ok_actions          = var.alarm_topic_arns
 }
 
+# The group that decides and the group that shows, seen from outside the cluster: these page even when
+# everything inside it, Prometheus too, is gone. No measurement means that the group is: breaching.
+resource "aws_cloudwatch_metric_alarm" "lag" {
+  for_each = var.watched_groups
+
+  alarm_name          = "${var.name}-kafka-lag-${each.key}"
+  alarm_description   = each.value.why
+  namespace           = "AWS/Kafka"
+  metric_name         = "MaxOffsetLag"
+  dimensions          = { "Cluster Name" = aws_msk_cluster.this.cluster_name, "Consumer Group" = each.key, "Topic" = each.value.topic }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 5
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.above
+  treat_missing_data  = "breaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}
+
 # CPU is user + system, and 60 % is where a broker stops having room for a peer's failure.
 resource "aws_cloudwatch_metric_alarm" "cpu" {
   for_each = toset(local.broker_ids)

@@ -108,6 +108,7 @@ resource "aws_msk_cluster" "this" {
   }
 
   lifecycle {
+    prevent_destroy = true # it holds every order; a change that would replace it is a migration
     # Storage autoscaling grows it; terraform must not ask for a smaller one.
     ignore_changes = [broker_node_group_info[0].storage_info[0].ebs_storage_info[0].volume_size]
   }
@@ -137,6 +138,7 @@ resource "aws_msk_topic" "this" {
   })
 
   lifecycle {
+    prevent_destroy = true # a topic under another name is an empty log
     # The key decides the partition, the partition the writer: another count re-maps every account.
     # It is set once, at birth; changing it is a migration to a new topic (README).
     ignore_changes = [partition_count]

@@ -167,3 +167,14 @@ variable "alarm_topic_arns" {
     error_message = "alarm_topic_arns must name a topic: an alarm that notifies nobody is a graph."
   }
 }
+
+variable "watched_groups" {
+  description = "Consumer groups whose lag wakes somebody: group to its topic, the records that are too many for five minutes, and what it means."
+  type        = map(object({ topic = string, above = number, why = string }))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for g in values(var.watched_groups) : g.above > 0 && contains(keys(var.topics), g.topic)])
+    error_message = "watched_groups must name topics of this cluster, and a number of records above 0."
+  }
+}

@@ -73,17 +73,35 @@ resource "aws_cloudwatch_log_group" "app" {
   kms_key_id        = var.kms_key_arns.logs
 }
 
-# The application logs one JSON object a line; these two must page even when the cluster's own
-# Prometheus is down with the rest of it.
-resource "aws_cloudwatch_log_metric_filter" "this" {
-  for_each = {
-    errors       = "{ $.level = \"ERROR\" || $.level = \"CRITICAL\" }"
-    dead-letters = "{ $.event = \"dead_letter\" }"
+# The application logs one JSON object a line; these must page even when the cluster's own Prometheus
+# is down with the rest of it. A test runs them over lines that the application really wrote.
+locals {
+  filters = {
+    errors = {
+      pattern = "{ $.level = \"error\" || $.level = \"critical\" }", above = 20, topic = "ticket"
+      why     = "More than 20 errors logged in five minutes"
+    }
+    dead-letters = {
+      pattern = "{ $.event = \"dead_letter\" }", above = 0, topic = "page"
+      why     = "A record could not be processed and was set aside"
+    }
+    paused = {
+      pattern = "{ $.event = \"partition_paused\" }", above = 0, topic = "page"
+      why     = "A flood of unreadable records: a partition waits for an operator, its accounts cannot trade"
+    }
+    integrity = {
+      pattern = "{ $.event = \"integrity_breach\" }", above = 0, topic = "page"
+      why     = "The books of an account do not add up"
+    }
   }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "this" {
+  for_each = local.filters
 
   name           = "${var.name}-${each.key}"
   log_group_name = aws_cloudwatch_log_group.app.name
-  pattern        = each.value
+  pattern        = each.value.pattern
 
   metric_transformation {
     name          = each.key
@@ -94,10 +112,7 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = {
-    errors       = { above = 20, topic = "ticket", why = "More than 20 errors logged in five minutes" }
-    dead-letters = { above = 0, topic = "page", why = "A record could not be processed: its account is frozen for trading" }
-  }
+  for_each = local.filters
 
   alarm_name          = "${var.name}-app-${each.key}"
   alarm_description   = each.value.why

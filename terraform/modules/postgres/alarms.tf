@@ -3,7 +3,7 @@ locals {
     cpu         = { metric = "CPUUtilization", above = 80, periods = 10, why = "CPU above 80 %" }
     disk        = { metric = "FreeStorageSpace", below = var.storage_gb * 0.15 * 1073741824, periods = 1, why = "Less than 15 % of the disk left" }
     memory      = { metric = "FreeableMemory", below = 134217728, periods = 5, why = "Less than 128 MB of memory left" }
-    connections = { metric = "DatabaseConnections", above = startswith(var.instance_class, "db.t4g.micro") ? 80 : 150, periods = 5, why = "Connections near the instance's limit" }
+    connections = { metric = "DatabaseConnections", above = lookup({ "db.t4g.micro" = 80, "db.t4g.small" = 150, "db.t4g.medium" = 350 }, var.instance_class, 700), periods = 5, why = "Connections near the instance's limit" }
   }
 }
 

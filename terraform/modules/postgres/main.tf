@@ -84,10 +84,10 @@ resource "aws_db_instance" "this" {
   db_name        = local.database
   port           = local.port
 
-  username                            = "oms"
+  username                            = "oms" # nobody's but the job's that makes the application's users
   manage_master_user_password         = true
   master_user_secret_kms_key_id       = var.kms_key_arns.secrets
-  iam_database_authentication_enabled = true
+  iam_database_authentication_enabled = true # for people with a role, in an emergency
   ca_cert_identifier                  = "rds-ca-rsa2048-g1"
 
   multi_az               = var.multi_az
@@ -109,7 +109,7 @@ resource "aws_db_instance" "this" {
   deletion_protection        = var.deletion_protection
   delete_automated_backups   = false
   skip_final_snapshot        = false
-  final_snapshot_identifier  = "${var.name}-final"
+  final_snapshot_identifier  = "${var.name}-final-${formatdate("YYYYMMDDhhmm", plantimestamp())}"
   auto_minor_version_upgrade = true
   apply_immediately          = false
 
@@ -121,4 +121,10 @@ resource "aws_db_instance" "this" {
   performance_insights_retention_period = 7
 
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.monitoring]
+
+  lifecycle {
+    prevent_destroy = true
+    # Named after the minute of its birth: a copy that is made and destroyed twice leaves two.
+    ignore_changes = [final_snapshot_identifier]
+  }
 }

@@ -34,27 +34,31 @@ resource "aws_elasticache_parameter_group" "this" {
   }
 }
 
-# The password is made, handed to ElastiCache and to Secrets Manager, and forgotten: write-only
-# arguments and an ephemeral resource keep it out of the plan and the state.
+# The password is made into its secret, and ElastiCache is told what the secret holds: a run that dies
+# between the two goes on with the same password. Write-only arguments and ephemeral resources keep
+# it out of the plan and the state.
 ephemeral "aws_secretsmanager_random_password" "token" {
   password_length     = 48
   exclude_punctuation = true # it travels inside a URL
 }
 
-resource "aws_secretsmanager_secret" "url" {
+resource "aws_secretsmanager_secret" "token" {
   #checkov:skip=CKV2_AWS_57:Rotation is raising auth_token_version: ElastiCache keeps the old token valid until the next, so no rotation function is needed.
   name                    = "${var.name}/redis"
-  description             = "REDIS_URL with its password"
+  description             = "Password of the cache"
   kms_key_id              = var.kms_key_arns.secrets
   recovery_window_in_days = 7
 }
 
-resource "aws_secretsmanager_secret_version" "url" {
-  secret_id = aws_secretsmanager_secret.url.id
-  secret_string_wo = jsonencode({
-    REDIS_URL = "rediss://:${ephemeral.aws_secretsmanager_random_password.token.random_password}@${aws_elasticache_replication_group.this.primary_endpoint_address}:${local.port}/0?ssl_cert_reqs=required"
-  })
+resource "aws_secretsmanager_secret_version" "token" {
+  secret_id                = aws_secretsmanager_secret.token.id
+  secret_string_wo         = jsonencode({ password = ephemeral.aws_secretsmanager_random_password.token.random_password })
   secret_string_wo_version = var.auth_token_version
+}
+
+ephemeral "aws_secretsmanager_secret_version" "token" {
+  secret_id  = aws_secretsmanager_secret_version.token.secret_id
+  version_id = aws_secretsmanager_secret_version.token.version_id
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -86,14 +90,14 @@ resource "aws_elasticache_replication_group" "this" {
   kms_key_id                 = var.kms_key_arns.data
   transit_encryption_enabled = true
   transit_encryption_mode    = "required"
-  auth_token_wo              = ephemeral.aws_secretsmanager_random_password.token.random_password
+  auth_token_wo              = jsondecode(ephemeral.aws_secretsmanager_secret_version.token.secret_string)["password"]
   auth_token_wo_version      = var.auth_token_version
   auth_token_update_strategy = "ROTATE"
 
   snapshot_retention_limit   = var.snapshot_retention_days
   snapshot_window            = "03:00-04:00"
   maintenance_window         = "sun:04:30-sun:05:30"
-  final_snapshot_identifier  = "${var.name}-final"
+  final_snapshot_identifier  = "${var.name}-final-${formatdate("YYYYMMDDhhmm", plantimestamp())}"
   auto_minor_version_upgrade = true
   apply_immediately          = false
 
@@ -105,5 +109,10 @@ resource "aws_elasticache_replication_group" "this" {
       destination_type = "cloudwatch-logs"
       destination      = log_delivery_configuration.value.name
     }
+  }
+
+  lifecycle {
+    # Named after the minute of its birth: a copy that is made and destroyed twice leaves two.
+    ignore_changes = [final_snapshot_identifier]
   }
 }

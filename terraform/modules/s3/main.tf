@@ -1,23 +1,43 @@
-# Two buckets: static files (private, read through CloudFront alone) and access logs.
+# Two buckets: the archive of the order log, and access logs. Static files live in the image, with a hash
+# in their names, and the application serves them itself.
 
 data "aws_partition" "current" {}
 
 locals {
   buckets = {
-    static = "${var.name}-static-${var.account_id}"
-    logs   = "${var.name}-logs-${var.account_id}"
+    archive = "${var.name}-archive-${var.account_id}"
+    logs    = "${var.name}-logs-${var.account_id}"
   }
 }
 
 resource "aws_s3_bucket" "this" {
   for_each = local.buckets
 
-  #checkov:skip=CKV_AWS_145:Static files are under our key; load balancers can write logs only under S3's own (AES256).
-  #checkov:skip=CKV_AWS_144:Static files are rebuilt by a deploy and logs are not needed to run: no second region.
+  #checkov:skip=CKV_AWS_145:The archive is under our key; load balancers can write logs only under S3's own (AES256).
+  #checkov:skip=CKV_AWS_144:The archive is itself the copy of the log; a second region is a decision of its own (docs/infrastructure.md), and logs are not needed to run.
+  #checkov:skip=CKV_AWS_18:The archive's accesses are logged; logging the logs' bucket into itself would never end.
   #checkov:skip=CKV2_AWS_62:Nothing reacts to a new object here, so there is nobody to notify.
-  bucket        = each.value
-  force_destroy = var.force_destroy
-  tags          = { Name = each.value }
+  bucket              = each.value
+  force_destroy       = var.force_destroy
+  object_lock_enabled = each.key == "archive"
+  tags                = { Name = each.value }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+# What was archived cannot be changed or taken away before its time, by a pod that was taken over neither.
+resource "aws_s3_bucket_object_lock_configuration" "archive" {
+  bucket = aws_s3_bucket.this["archive"].id
+  rule {
+    default_retention {
+      mode = "GOVERNANCE"
+      days = var.archive_lock_days
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {
@@ -33,10 +53,9 @@ resource "aws_s3_bucket_public_access_block" "this" {
 resource "aws_s3_bucket_ownership_controls" "this" {
   for_each = aws_s3_bucket.this
 
-  #checkov:skip=CKV2_AWS_65:CloudFront's standard logs are still written with an ACL; the logs bucket must accept them.
   bucket = each.value.id
   rule {
-    object_ownership = each.key == "logs" ? "BucketOwnerPreferred" : "BucketOwnerEnforced"
+    object_ownership = "BucketOwnerEnforced"
   }
 }
 
@@ -55,10 +74,10 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 
   bucket = each.value.id
   rule {
-    bucket_key_enabled = each.key == "static"
+    bucket_key_enabled = each.key == "archive"
     apply_server_side_encryption_by_default {
-      sse_algorithm     = each.key == "static" ? "aws:kms" : "AES256"
-      kms_master_key_id = each.key == "static" ? var.kms_key_arn : null
+      sse_algorithm     = each.key == "archive" ? "aws:kms" : "AES256"
+      kms_master_key_id = each.key == "archive" ? var.kms_key_arn : null
     }
   }
 }
@@ -102,25 +121,28 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  # Read once, when everything else is gone; then at once.
+  dynamic "rule" {
+    for_each = each.key == "archive" ? [1] : []
+    content {
+      id     = "archive-for-ever"
+      status = "Enabled"
+      filter {}
+      transition {
+        days          = 90
+        storage_class = "GLACIER_IR"
+      }
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
-resource "aws_s3_bucket_logging" "this" {
-  for_each = aws_s3_bucket.this
-
-  bucket        = each.value.id
+# Not the bucket of the logs itself: each object would make another, for ever.
+resource "aws_s3_bucket_logging" "archive" {
+  bucket        = aws_s3_bucket.this["archive"].id
   target_bucket = aws_s3_bucket.this["logs"].id
-  target_prefix = "s3/${each.key}/"
-}
-
-resource "aws_s3_bucket_cors_configuration" "static" {
-  bucket = aws_s3_bucket.this["static"].id
-  cors_rule {
-    allowed_methods = ["GET", "HEAD"]
-    allowed_origins = var.cors_origins
-    allowed_headers = ["*"]
-    max_age_seconds = 3600
-  }
+  target_prefix = "s3/archive/"
 }
 
 data "aws_iam_policy_document" "bucket" {
@@ -142,24 +164,6 @@ data "aws_iam_policy_document" "bucket" {
       test     = "Bool"
       variable = "aws:SecureTransport"
       values   = ["false"]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = each.key == "static" ? [1] : []
-    content {
-      sid       = "OurDistributionReads"
-      actions   = ["s3:GetObject"]
-      resources = ["${aws_s3_bucket.this["static"].arn}/*"]
-      principals {
-        type        = "Service"
-        identifiers = ["cloudfront.amazonaws.com"]
-      }
-      condition {
-        test     = "StringEquals"
-        variable = "aws:SourceArn"
-        values   = [aws_cloudfront_distribution.static.arn]
-      }
     }
   }
 

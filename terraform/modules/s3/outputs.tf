@@ -1,21 +1,11 @@
-output "static_bucket" {
-  description = "Bucket that a deploy syncs the static files to."
-  value       = aws_s3_bucket.this["static"].id
+output "archive_bucket" {
+  description = "Bucket of the order log's archive."
+  value       = aws_s3_bucket_policy.this["archive"].bucket
 }
 
-output "static_bucket_arn" {
+output "archive_bucket_arn" {
   description = "Its ARN."
-  value       = aws_s3_bucket.this["static"].arn
-}
-
-output "static_url" {
-  description = "STATIC_URL of the application."
-  value       = "https://${aws_cloudfront_distribution.static.domain_name}/"
-}
-
-output "distribution_arn" {
-  description = "The CloudFront distribution."
-  value       = aws_cloudfront_distribution.static.arn
+  value       = aws_s3_bucket.this["archive"].arn
 }
 
 output "logs_bucket" {

@@ -19,7 +19,7 @@ variable "account_id" {
 }
 
 variable "kms_key_arn" {
-  description = "Key of the static files."
+  description = "Key of the archive."
   type        = string
 
   validation {
@@ -28,13 +28,14 @@ variable "kms_key_arn" {
   }
 }
 
-variable "cors_origins" {
-  description = "Sites whose pages load the static files: the application's own."
-  type        = list(string)
+variable "archive_lock_days" {
+  description = "Days that an archived part of the log cannot be changed or deleted."
+  type        = number
+  default     = 365
 
   validation {
-    condition     = length(var.cors_origins) > 0 && alltrue([for o in var.cors_origins : can(regex("^https://[a-z0-9.-]+$", o))])
-    error_message = "cors_origins must be https:// origins such as https://oms.example.com: neither * nor http."
+    condition     = var.archive_lock_days >= 1 && var.archive_lock_days <= 3650
+    error_message = "archive_lock_days must be 1-3650: an archive that anybody may delete at once is a copy, not a safeguard."
   }
 }
 
@@ -50,7 +51,7 @@ variable "log_retention_days" {
 }
 
 variable "old_version_days" {
-  description = "Days that replaced static files are kept: a browser may still hold yesterday's page."
+  description = "Days that replaced objects are kept."
   type        = number
   default     = 30
 

@@ -13,7 +13,8 @@ locals {
   }
 
   flows = {
-    alb-to-web          = { from = "alb", to = "nodes", first = var.app_port, last = var.app_port, why = "Requests and health checks to the web pods" }
+    alb-to-web          = { from = "alb", to = "nodes", first = var.app_port, last = var.app_port, why = "Requests to the web pods" }
+    alb-to-web-health   = { from = "alb", to = "nodes", first = var.health_port, last = var.health_port, why = "Health checks on the web pods' inner port" }
     nodes-to-kafka      = { from = "nodes", to = "kafka", first = var.kafka_port, last = var.kafka_port, why = "Kafka clients over TLS with authentication" }
     nodes-to-exporters  = { from = "nodes", to = "kafka", first = 11001, last = 11002, why = "Prometheus scrapes the JMX and node exporters" }
     nodes-to-redis      = { from = "nodes", to = "redis", first = 6379, last = 6379, why = "Cache, channel layer and Celery broker over TLS" }

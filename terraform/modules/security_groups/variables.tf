@@ -24,6 +24,17 @@ variable "app_port" {
   }
 }
 
+variable "health_port" {
+  description = "Inner port of the pods: health checks, and Prometheus from inside."
+  type        = number
+  default     = 9100
+
+  validation {
+    condition     = var.health_port >= 1024 && var.health_port <= 65535 && var.health_port != var.app_port
+    error_message = "health_port must be 1024-65535 and not app_port."
+  }
+}
+
 variable "kafka_port" {
   description = "Client port of the brokers: 9098 for IAM, 9096 for SCRAM. Both are TLS."
   type        = number

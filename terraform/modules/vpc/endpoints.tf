@@ -1,6 +1,6 @@
-# Gateway endpoints are free and take S3 and DynamoDB traffic (image layers!) off the NAT bill.
+# A gateway endpoint is free and takes S3's traffic (image layers!) off the NAT bill.
 resource "aws_vpc_endpoint" "gateway" {
-  for_each = toset(["s3", "dynamodb"])
+  for_each = toset(["s3"])
 
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${data.aws_region.current.region}.${each.key}"

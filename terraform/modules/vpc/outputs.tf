@@ -15,6 +15,16 @@ output "public_subnets" {
   value       = { for az, s in aws_subnet.public : az => { id = s.id, tier = "public" } }
 }
 
+output "public_cidrs" {
+  description = "Where the load balancer's addresses are: the application believes X-Forwarded-For from there (OMS_PROXIES)."
+  value       = [for s in aws_subnet.public : s.cidr_block]
+}
+
+output "data_cidrs" {
+  description = "Where the stores' addresses are, for the network policies of the cluster."
+  value       = [for s in aws_subnet.data : s.cidr_block]
+}
+
 output "private_subnets" {
   description = "Zone to subnet, tier private."
   value       = { for az, s in aws_subnet.private : az => { id = s.id, tier = "private" } }

@@ -70,11 +70,11 @@ variable "nat_per_az" {
 variable "interface_endpoints" {
   description = "AWS services reached without leaving the VPC."
   type        = set(string)
-  default     = ["ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager", "kms"]
+  default     = ["ecr.api", "ecr.dkr", "eks-auth", "sts", "logs", "secretsmanager", "kms"]
 
   validation {
-    condition     = alltrue([for s in ["ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager"] : contains(var.interface_endpoints, s)])
-    error_message = "interface_endpoints must hold ecr.api, ecr.dkr, sts, logs and secretsmanager: without them a NAT outage stops pods from starting."
+    condition     = alltrue([for s in ["ecr.api", "ecr.dkr", "eks-auth", "sts", "logs", "secretsmanager"] : contains(var.interface_endpoints, s)])
+    error_message = "interface_endpoints must hold ecr.api, ecr.dkr, eks-auth, sts, logs and secretsmanager: without them a NAT outage stops pods from starting, and without eks-auth they have no role, hence no Kafka."
   }
 }
 

@@ -78,6 +78,7 @@ SENSITIVE = {
     ("data", "aws_secretsmanager_secret_version"): ("secret_string", "secret_binary"),
     ("data", "aws_secretsmanager_random_password"): ("random_password",),
     ("ephemeral", "aws_secretsmanager_random_password"): ("random_password",),
+    ("ephemeral", "aws_secretsmanager_secret_version"): ("secret_string", "secret_binary"),
 }
 BASES = {
     "TerraformResource": "resource_schemas",

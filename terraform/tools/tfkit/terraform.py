@@ -20,6 +20,8 @@ SOURCE_NAME = "registry.terraform.io/hashicorp/aws"
 OLDEST = (1, 11)
 NOT_COPIED = shutil.ignore_patterns(".terraform", ".venv-*", "tools", "*.tfstate*", "*.tfplan",
                                     "terraform.tfvars", "__pycache__", ".pytest_cache")
+# What a test applied it must be able to destroy; one test keeps the protection and sees it refuse.
+PROTECTED, UNPROTECTED = "prevent_destroy = true", "prevent_destroy = false"
 SIZES = {"dev": "terraform.tfvars.example", "prod": "prod.tfvars", "peak": "peak.tfvars"}
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -46,10 +48,14 @@ def _version(cmd: list[str]) -> tuple[int, ...]:
 class Terraform:
     """terraform in one copy of the tree, attached to one running stand-in provider."""
 
-    def __init__(self, folder: pathlib.Path, socket: str, source: pathlib.Path = SOURCE):
+    def __init__(self, folder: pathlib.Path, socket: str, source: pathlib.Path = SOURCE,
+                 protected: bool = False):
         self.folder = folder
         from tfkit import provider  # here: `--needs-library` runs before grpc is needed
         shutil.copytree(source, folder, ignore=NOT_COPIED, dirs_exist_ok=True)
+        if not protected:
+            for file in folder.rglob("*.tf"):
+                file.write_text(file.read_text().replace(PROTECTED, UNPROTECTED))
         rc = folder.parent / f"{folder.name}.rc"
         rc.write_text("disable_checkpoint = true\n")
         self.command = command()

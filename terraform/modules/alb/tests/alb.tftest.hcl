@@ -35,7 +35,7 @@ run "targets_are_pods" {
   command = apply
 
   assert {
-    condition     = alltrue([for g in values(aws_lb_target_group.this) : g.target_type == "ip" && g.health_check[0].path == "/readyz" && g.deregistration_delay == "30"])
+    condition     = alltrue([for g in values(aws_lb_target_group.this) : g.target_type == "ip" && g.health_check[0].path == "/readyz" && g.health_check[0].port == "9100" && g.deregistration_delay == "30"])
     error_message = "Pod addresses, readiness, a drain."
   }
   assert {
@@ -48,6 +48,31 @@ run "targets_are_pods" {
   }
 }
 
+run "inner_paths_are_closed" {
+  command = apply
+
+  assert {
+    condition     = aws_lb_listener_rule.inner.priority == 1 && aws_lb_listener_rule.inner.action[0].fixed_response[0].status_code == "404" && one(aws_lb_listener_rule.inner.condition).path_pattern[0].values == toset(["/metrics*", "/livez*", "/readyz*"])
+    error_message = "Probes and metrics are not for clients."
+  }
+  assert {
+    condition     = length(aws_lb_listener_rule.admin) == 0 && aws_lb_listener_rule.admin_from_elsewhere.action[0].fixed_response[0].status_code == "404" && aws_lb_listener_rule.admin_from_elsewhere.priority < aws_lb_listener_rule.this["http"].priority
+    error_message = "Without networks of its own, the admin is closed."
+  }
+}
+
+run "the_admin_for_the_desks_networks" {
+  command = apply
+  variables {
+    admin_cidrs = ["203.0.113.0/24"]
+  }
+
+  assert {
+    condition     = aws_lb_listener_rule.admin[0].priority < aws_lb_listener_rule.admin_from_elsewhere.priority && anytrue([for c in aws_lb_listener_rule.admin[0].condition : try(c.source_ip[0].values == toset(["203.0.113.0/24"]), false)])
+    error_message = "From there, and only from there."
+  }
+}
+
 run "waf_in_front" {
   command = apply
 
@@ -56,12 +81,12 @@ run "waf_in_front" {
     error_message = "Five rules, attached to the load balancer."
   }
   assert {
-    condition     = one([for r in aws_wafv2_web_acl.this.rule : r.statement[0].rate_based_statement[0].limit if r.name == "rate-limit"]) == 20000
+    condition     = one([for r in aws_wafv2_web_acl.this.rule : r.statement[0].rate_based_statement[0].limit if r.name == "rate-limit"]) == 600000
     error_message = "A limit for each address."
   }
   assert {
-    condition     = [for o in one([for r in aws_wafv2_web_acl.this.rule : r.statement[0].managed_rule_group_statement[0].rule_action_override if r.name == "AWSManagedRulesCommonRuleSet"]) : o.name] == ["SizeRestrictions_BODY"]
-    error_message = "A batch of 500 orders must pass."
+    condition     = [for o in one([for r in aws_wafv2_web_acl.this.rule : r.statement[0].managed_rule_group_statement[0].rule_action_override if r.name == "AWSManagedRulesCommonRuleSet"]) : o.name] == ["SizeRestrictions_BODY", "NoUserAgent_HEADER", "CrossSiteScripting_BODY", "GenericLFI_BODY", "GenericRFI_BODY"]
+    error_message = "A batch of 500 orders of a program must pass."
   }
   assert {
     condition     = toset([for f in aws_wafv2_web_acl_logging_configuration.this.redacted_fields : f.single_header[0].name]) == toset(["authorization", "cookie", "x-api-key"])
@@ -81,7 +106,7 @@ run "somebody_hears_of_an_empty_target_group" {
   command = apply
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.no_healthy_host) == 2 && length(aws_cloudwatch_metric_alarm.this) == 3 && aws_cloudwatch_metric_alarm.this["latency"].extended_statistic == "p99"
+    condition     = length(aws_cloudwatch_metric_alarm.no_healthy_host) == 2 && length(aws_cloudwatch_metric_alarm.unhealthy_hosts) == 2 && length(aws_cloudwatch_metric_alarm.this) == 3 && aws_cloudwatch_metric_alarm.this["latency"].extended_statistic == "p99"
     error_message = "Health of both groups, errors, p99."
   }
 }

@@ -123,3 +123,19 @@ run "refuses_alarms_for_nobody" {
   }
   expect_failures = [var.alarm_topic_arns]
 }
+
+run "refuses_health_checks_on_the_public_port" {
+  command = plan
+  variables {
+    health_port = 8000
+  }
+  expect_failures = [var.health_port]
+}
+
+run "refuses_the_admin_for_the_world" {
+  command = plan
+  variables {
+    admin_cidrs = ["0.0.0.0/0"]
+  }
+  expect_failures = [var.admin_cidrs]
+}

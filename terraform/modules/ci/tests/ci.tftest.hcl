@@ -1,11 +1,11 @@
 variables {
-  name               = "oms-test"
-  repository         = "example/crypto-oms"
-  environment        = "prod"
-  kms_key_arn        = "arn:aws:kms:us-east-1:123456789012:key/k"
-  static_bucket_arn  = "arn:aws:s3:::oms-static"
-  static_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
-  cluster_arn        = "arn:aws:eks:us-east-1:123456789012:cluster/oms-test"
+  name                = "oms-test"
+  repository          = "example/crypto-oms"
+  environment         = "prod"
+  kms_key_arn         = "arn:aws:kms:us-east-1:123456789012:key/k"
+  planned_secret_arns = ["arn:aws:secretsmanager:us-east-1:123456789012:secret:oms-test/redis-a1B2c3"]
+  secrets_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+  cluster_arn         = "arn:aws:eks:us-east-1:123456789012:cluster/oms-test"
 }
 
 run "one_repository_one_environment" {
@@ -25,6 +25,19 @@ run "one_repository_one_environment" {
   assert {
     condition     = alltrue([for s in jsondecode(aws_iam_role_policy.deploy.policy).Statement : s.Resource != "*" || s.Action == "ecr:GetAuthorizationToken"])
     error_message = "Everything but the registry login names its resource."
+  }
+}
+
+run "a_plan_changes_nothing" {
+  command = apply
+
+  assert {
+    condition     = jsondecode(aws_iam_role.plan.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == ["repo:example/crypto-oms:environment:prod-plan"]
+    error_message = "An environment of its own."
+  }
+  assert {
+    condition     = endswith(aws_iam_role_policy_attachment.plan.policy_arn, ":policy/ReadOnlyAccess") && toset(flatten([for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action])) == toset(["secretsmanager:GetRandomPassword", "secretsmanager:GetSecretValue", "kms:Decrypt"])
+    error_message = "It reads."
   }
 }
 

@@ -1,13 +1,13 @@
 # Every variable with a legal range refuses what is outside it, at plan time.
 
 variables {
-  name               = "oms-test"
-  repository         = "example/crypto-oms"
-  environment        = "prod"
-  kms_key_arn        = "arn:aws:kms:us-east-1:123456789012:key/k"
-  static_bucket_arn  = "arn:aws:s3:::oms-static"
-  static_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
-  cluster_arn        = "arn:aws:eks:us-east-1:123456789012:cluster/oms-test"
+  name                = "oms-test"
+  repository          = "example/crypto-oms"
+  environment         = "prod"
+  kms_key_arn         = "arn:aws:kms:us-east-1:123456789012:key/k"
+  planned_secret_arns = ["arn:aws:secretsmanager:us-east-1:123456789012:secret:oms-test/redis-a1B2c3"]
+  secrets_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+  cluster_arn         = "arn:aws:eks:us-east-1:123456789012:cluster/oms-test"
 }
 
 run "refuses_a_name_with_capitals" {
@@ -56,4 +56,12 @@ run "refuses_nothing_to_roll_back_to" {
     images_kept = 1
   }
   expect_failures = [var.images_kept]
+}
+
+run "refuses_a_plan_that_reads_more_secrets" {
+  command = plan
+  variables {
+    planned_secret_arns = ["arn:a", "arn:b"]
+  }
+  expect_failures = [var.planned_secret_arns]
 }

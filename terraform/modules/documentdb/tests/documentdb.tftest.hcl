@@ -51,7 +51,7 @@ run "what_the_application_gets" {
   command = apply
 
   assert {
-    condition     = startswith(output.order_store_url, "mongodb://") && strcontains(output.order_store_url, ":27017/oms?tls=true&tlsCAFile=/etc/ssl/rds/global-bundle.pem&") && strcontains(output.order_store_url, "retryWrites=false") && !strcontains(output.order_store_url, "@")
+    condition     = startswith(output.url_template, "mongodb://{{ .documentdb_username }}:{{ .documentdb_password | urlquery }}@") && strcontains(output.url_template, ":27017/oms?authSource=admin&tls=true&tlsCAFile=/etc/ssl/rds/global-bundle.pem&replicaSet=rs0&") && strcontains(output.url_template, "retryWrites=false")
     error_message = "A URL with TLS, without retryWrites (5.0 has none) and without a password."
   }
   assert {

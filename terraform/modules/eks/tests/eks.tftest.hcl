@@ -56,6 +56,19 @@ run "nodes_that_give_nothing_away" {
   }
 }
 
+run "nodes_carry_the_group_of_the_table_alone" {
+  command = apply
+
+  assert {
+    condition     = alltrue([for l in values(aws_launch_template.node) : l.vpc_security_group_ids == toset(["sg-1"])])
+    error_message = "The cluster's own group opens everything."
+  }
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.api_from_nodes.to_port == 443 && toset([for r in values(aws_vpc_security_group_ingress_rule.nodes_from_api) : r.to_port]) == toset([6443, 9443, 10250, 10251])
+    error_message = "What the control plane and the nodes need of each other."
+  }
+}
+
 run "a_group_for_the_engine_alone" {
   command = apply
   variables {
@@ -73,6 +86,10 @@ run "a_group_for_the_engine_alone" {
     condition     = length(aws_eks_node_group.this["general"].taint) == 0
     error_message = "The general group takes everything."
   }
+  assert {
+    condition     = toset(keys(aws_autoscaling_group_tag.label)) == toset(["general", "engine"]) && one(aws_autoscaling_group_tag.taint["engine"].tag).value == "engine:NoSchedule"
+    error_message = "An empty group says what its nodes would carry."
+  }
 }
 
 run "addons_at_our_versions" {
@@ -82,8 +99,8 @@ run "addons_at_our_versions" {
   }
 
   assert {
-    condition     = toset(concat(keys(aws_eks_addon.before_nodes), keys(aws_eks_addon.on_nodes))) == toset(["vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "metrics-server"])
-    error_message = "Network, DNS, identity and metrics."
+    condition     = toset(concat(keys(aws_eks_addon.before_nodes), keys(aws_eks_addon.on_nodes))) == toset(["vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "metrics-server", "aws-ebs-csi-driver"])
+    error_message = "Network, DNS, identity, metrics and volumes."
   }
   assert {
     condition     = jsondecode(aws_eks_addon.before_nodes["vpc-cni"].configuration_values).enableNetworkPolicy == "true"
@@ -105,17 +122,22 @@ run "people_come_in_by_access_entries" {
     public_access_cidrs = ["203.0.113.0/24"]
     access = {
       admin  = { principal_arn = "arn:aws:iam::123456789012:role/admin", policy = "AmazonEKSClusterAdminPolicy" }
-      deploy = { principal_arn = "arn:aws:iam::123456789012:role/deploy", policy = "AmazonEKSEditPolicy", namespaces = ["oms"] }
+      viewer = { principal_arn = "arn:aws:iam::123456789012:role/viewer", policy = "AmazonEKSViewPolicy", namespaces = ["oms"] }
+      deploy = { principal_arn = "arn:aws:iam::123456789012:role/deploy", groups = ["oms:deploy"] }
     }
   }
 
   assert {
-    condition     = aws_eks_access_policy_association.this["deploy"].access_scope[0].type == "namespace" && aws_eks_access_policy_association.this["deploy"].access_scope[0].namespaces == toset(["oms"])
-    error_message = "The pipeline edits its namespace."
+    condition     = aws_eks_access_policy_association.this["viewer"].access_scope[0].type == "namespace" && aws_eks_access_policy_association.this["viewer"].access_scope[0].namespaces == toset(["oms"])
+    error_message = "A policy can be bound to namespaces."
   }
   assert {
     condition     = aws_eks_access_policy_association.this["admin"].access_scope[0].type == "cluster"
     error_message = "Administrators see the cluster."
+  }
+  assert {
+    condition     = !contains(keys(aws_eks_access_policy_association.this), "deploy") && aws_eks_access_entry.this["deploy"].kubernetes_groups == toset(["oms:deploy"])
+    error_message = "The pipeline is a group: no policy of EKS knows our custom resources."
   }
   assert {
     condition     = aws_eks_cluster.this.vpc_config[0].public_access_cidrs == toset(["203.0.113.0/24"])

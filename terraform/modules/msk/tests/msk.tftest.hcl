@@ -107,3 +107,15 @@ run "watched_and_growing" {
     error_message = "Every alarm reaches somebody."
   }
 }
+
+run "a_group_that_stops_is_heard" {
+  command = apply
+  variables {
+    watched_groups = { oms-engine = { topic = "oms.commands", above = 5000, why = "Nobody decides" } }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.lag["oms-engine"].metric_name == "MaxOffsetLag" && aws_cloudwatch_metric_alarm.lag["oms-engine"].treat_missing_data == "breaching"
+    error_message = "No measurement is no group."
+  }
+}

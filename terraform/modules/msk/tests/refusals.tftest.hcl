@@ -164,3 +164,11 @@ run "refuses_alarms_for_nobody" {
   }
   expect_failures = [var.alarm_topic_arns]
 }
+
+run "refuses_to_watch_a_topic_that_is_not_there" {
+  command = plan
+  variables {
+    watched_groups = { oms-engine = { topic = "oms.command", above = 1000, why = "Nobody decides" } }
+  }
+  expect_failures = [var.watched_groups]
+}

@@ -36,7 +36,7 @@ run "what_the_application_gets" {
   command = apply
 
   assert {
-    condition     = startswith(output.database_url, "postgres://") && endswith(output.database_url, ":5432/oms?sslmode=verify-full&sslrootcert=/etc/ssl/rds/global-bundle.pem") && !strcontains(output.database_url, "@")
+    condition     = startswith(output.url_template, "postgres://{{ .postgres_username }}:{{ .postgres_password | urlquery }}@") && endswith(output.url_template, ":5432/oms?sslmode=verify-full&sslrootcert=/etc/ssl/rds/global-bundle.pem")
     error_message = "A URL with TLS verified and without a password."
   }
   assert {

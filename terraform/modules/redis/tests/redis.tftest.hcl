@@ -36,15 +36,15 @@ run "the_password_is_nowhere" {
   command = apply
 
   assert {
-    condition     = aws_secretsmanager_secret_version.url.secret_string_wo == null && aws_elasticache_replication_group.this.auth_token_wo == null && aws_elasticache_replication_group.this.auth_token == null
+    condition     = aws_secretsmanager_secret_version.token.secret_string_wo == null && aws_elasticache_replication_group.this.auth_token_wo == null && aws_elasticache_replication_group.this.auth_token == null
     error_message = "Write-only: neither in the plan nor in the state."
   }
   assert {
-    condition     = aws_elasticache_replication_group.this.auth_token_wo_version == 1 && aws_secretsmanager_secret_version.url.secret_string_wo_version == 1
+    condition     = aws_elasticache_replication_group.this.auth_token_wo_version == 1 && aws_secretsmanager_secret_version.token.secret_string_wo_version == 1
     error_message = "Cache and secret change together."
   }
   assert {
-    condition     = aws_secretsmanager_secret.url.kms_key_id == var.kms_key_arns.secrets
+    condition     = aws_secretsmanager_secret.token.kms_key_id == var.kms_key_arns.secrets
     error_message = "The secret is under our key."
   }
 }
@@ -56,7 +56,7 @@ run "rotation_is_a_number" {
   }
 
   assert {
-    condition     = aws_elasticache_replication_group.this.auth_token_wo_version == 2 && aws_secretsmanager_secret_version.url.secret_string_wo_version == 2 && aws_elasticache_replication_group.this.auth_token_update_strategy == "ROTATE"
+    condition     = aws_elasticache_replication_group.this.auth_token_wo_version == 2 && aws_secretsmanager_secret_version.token.secret_string_wo_version == 2 && aws_elasticache_replication_group.this.auth_token_update_strategy == "ROTATE"
     error_message = "Both get the new password, and the old one still works."
   }
 }

@@ -1,10 +1,9 @@
 # Every variable with a legal range refuses what is outside it, at plan time.
 
 variables {
-  name         = "oms-test"
-  account_id   = "123456789012"
-  kms_key_arn  = "arn:aws:kms:us-east-1:123456789012:key/k"
-  cors_origins = ["https://oms.example.com"]
+  name        = "oms-test"
+  account_id  = "123456789012"
+  kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
 }
 
 run "refuses_a_name_with_capitals" {
@@ -23,7 +22,7 @@ run "refuses_an_account_by_name" {
   expect_failures = [var.account_id]
 }
 
-run "refuses_files_in_the_clear" {
+run "refuses_an_archive_in_the_clear" {
   command = plan
   variables {
     kms_key_arn = ""
@@ -31,20 +30,12 @@ run "refuses_files_in_the_clear" {
   expect_failures = [var.kms_key_arn]
 }
 
-run "refuses_pages_from_anywhere" {
+run "refuses_an_archive_without_a_lock" {
   command = plan
   variables {
-    cors_origins = ["*"]
+    archive_lock_days = 0
   }
-  expect_failures = [var.cors_origins]
-}
-
-run "refuses_pages_without_tls" {
-  command = plan
-  variables {
-    cors_origins = ["http://oms.example.com"]
-  }
-  expect_failures = [var.cors_origins]
+  expect_failures = [var.archive_lock_days]
 }
 
 run "refuses_access_logs_for_a_week" {
@@ -55,7 +46,7 @@ run "refuses_access_logs_for_a_week" {
   expect_failures = [var.log_retention_days]
 }
 
-run "refuses_yesterdays_files_gone" {
+run "refuses_yesterdays_objects_gone" {
   command = plan
   variables {
     old_version_days = 1

@@ -60,3 +60,11 @@ run "refuses_a_host_name_for_a_network" {
   }
   expect_failures = [var.alb_allowed_cidrs]
 }
+
+run "refuses_health_checks_on_the_public_port" {
+  command = plan
+  variables {
+    health_port = 8000
+  }
+  expect_failures = [var.health_port]
+}

@@ -72,8 +72,8 @@ run "endpoints_answer_inside_only" {
   command = apply
 
   assert {
-    condition     = length(aws_vpc_endpoint.interface) == 6 && alltrue([for e in values(aws_vpc_endpoint.interface) : e.private_dns_enabled && length(e.subnet_ids) == 3])
-    error_message = "Six interface endpoints with private DNS in every zone."
+    condition     = length(aws_vpc_endpoint.interface) == 7 && alltrue([for e in values(aws_vpc_endpoint.interface) : e.private_dns_enabled && length(e.subnet_ids) == 3])
+    error_message = "Seven interface endpoints with private DNS in every zone."
   }
   assert {
     condition     = aws_vpc_security_group_ingress_rule.endpoints.cidr_ipv4 == "10.20.0.0/16" && aws_vpc_security_group_ingress_rule.endpoints.from_port == 443 && aws_vpc_security_group_ingress_rule.endpoints.to_port == 443
