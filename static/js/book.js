@@ -56,9 +56,29 @@ export class Book {
     }
   }
 
-  /** Return up to count levels, best first: {price, size, total, sum}; sum is the total, scaled. */
-  levels(side, count) {
-    return this.summed(this.best(side, count));
+  /**
+   * Return up to count levels, best first: {price, size, total, amount, sum}; sum is the total, scaled.
+   * step (scaled): prices put together in steps, bids down and asks up: never better than they are.
+   */
+  levels(side, count, step = 1n) {
+    return this.summed(step === 1n ? this.best(side, count) : this.grouped(side, step).slice(0, count));
+  }
+
+  /** The levels put together in steps, best first. */
+  grouped(side, step) {
+    const found = new Map();
+    for (const { price, amount } of this.best(side)) {
+      const key = this.step(side, price, step);
+      found.set(key, (found.get(key) ?? 0n) + amount);
+    }
+    return [...found].map(([price, amount]) => ({ price, amount, size: fromScaled(amount, this.places.size) }));
+  }
+
+  /** The price of the step that a price lies in. */
+  step(side, price, step) {
+    const key = toScaled(price, this.places.price);
+    const down = (key / step) * step;
+    return fromScaled(side === "asks" && down !== key ? down + step : down, this.places.price);
   }
 
   best(side, count) {
@@ -68,7 +88,11 @@ export class Book {
   }
 
   /** Return the levels at these prices, best first; a price nobody is at has no size. */
-  at(side, prices) {
+  at(side, prices, step = 1n) {
+    if (step !== 1n) {
+      const known = new Map(this.grouped(side, step).map((level) => [level.price, level]));
+      return this.summed(prices.map((price) => known.get(price) ?? { price, size: null, amount: 0n }));
+    }
     const book = this.sides[side];
     return this.summed(prices.map((price) => book.get(toScaled(price, this.places.price)) ?? { price, size: null, amount: 0n }));
   }
@@ -77,16 +101,18 @@ export class Book {
     let sum = 0n;
     return levels.map(({ price, size, amount }) => {
       sum += amount;
-      return { price, size, total: fromScaled(sum, this.places.size), sum };
+      return { price, size, amount, total: fromScaled(sum, this.places.size), sum };
     });
   }
 }
 
-/** Add each level's share of the deepest total, in thousandths, for the bars. */
+/** Add each level's share of the deepest total and of the largest size, in thousandths, for the bars. */
 export function withBars(bids, asks) {
   const [most, other] = [bids.at(-1)?.sum ?? 0n, asks.at(-1)?.sum ?? 0n];
   const deepest = other > most ? other : most;
-  const bar = (level) => ({ ...level, width: Number((level.sum * 1000n) / (deepest || 1n)) });
+  const largest = [...bids, ...asks].reduce((top, { amount }) => (amount > top ? amount : top), 1n);
+  const share = (part, whole) => Number((part * 1000n) / (whole || 1n));
+  const bar = (level) => ({ ...level, width: share(level.sum, deepest), weight: share(level.amount, largest) });
   return [bids.map(bar), asks.map(bar)];
 }
 

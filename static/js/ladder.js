@@ -1,8 +1,8 @@
 /** The order book on the screen: asks above, spread, bids below; a price goes into the ticket. */
 
-import { add, cmp, divDown, mul, sub } from "./decimal.js";
+import { add, cmp, divDown, fromScaled, mul, sub, toScaled } from "./decimal.js";
 import { withBars } from "./book.js";
-import { $, h, setText } from "./dom.js";
+import { $, $$, h, setText } from "./dom.js";
 import { number, placesFor, setNumber } from "./format.js";
 
 const ROW_PX = 18;
@@ -15,8 +15,9 @@ const AIM_MS = 5_000; // a pointer that rests that long does not aim any more
 
 export class Ladder {
   /** pick(price, side): called when a level is chosen. */
-  constructor(store, book, pick) {
+  constructor(store, book, pick, memory) {
     this.store = store;
+    this.memory = memory;
     this.book = book;
     this.pick = pick;
     this.places = placesFor(store.instrument);
@@ -33,6 +34,44 @@ export class Ladder {
     this.frame.addEventListener("click", (event) => this.clicked(event));
     this.frame.addEventListener("keydown", (event) => this.moved(event));
     store.on(["book", "orders"], () => this.show());
+    this.choices();
+  }
+
+  /** What is shown: both sides or one; prices put together in steps or each by itself. Both are kept. */
+  choices() {
+    this.grouping = $("#book-group");
+    this.grouping.addEventListener("change", () => this.chosen("group", this.grouping.value));
+    for (const button of $$("[data-sides]")) button.addEventListener("click", () => this.chosen("sides", button.dataset.sides));
+    this.sides = this.memory.get("sides") ?? "both";
+    this.step = 1n;
+    this.wanted = this.memory.get("group");
+    this.pressed();
+  }
+
+  chosen(name, value) {
+    this.memory.set(name, value);
+    if (name === "sides") this.sides = value;
+    else this.step = toScaled(value, this.places.price);
+    this.pressed();
+    this.release();
+    this.resized();
+  }
+
+  pressed() {
+    for (const button of $$("[data-sides]")) button.setAttribute("aria-pressed", String(button.dataset.sides === this.sides));
+    this.frame.dataset.sides = this.sides;
+  }
+
+  /** Offer the steps that make sense at this price, once there is one. */
+  offer(price) {
+    if (this.grouping.options.length > 1) return;
+    const steps = stepsFor(toScaled(price, this.places.price));
+    const texts = steps.map((step) => fromScaled(step, this.places.price));
+    this.grouping.replaceChildren(...texts.map((text) => h("option", { value: text }, number(text))));
+    if (texts.includes(this.wanted)) {
+      this.grouping.value = this.wanted;
+      this.step = toScaled(this.wanted, this.places.price);
+    }
   }
 
   resized() {
@@ -43,9 +82,9 @@ export class Ladder {
   count() {
     if (this.counted) return this.counted;
     const fixed = SPREAD_PX + $("#book-head").offsetHeight;
-    const room = Math.floor((this.frame.clientHeight - fixed) / 2);
+    const room = Math.floor((this.frame.clientHeight - fixed) / (this.sides === "both" ? 2 : 1));
     const least = this.phone.matches ? FINGER_ROW_PX : ROW_PX;
-    const count = Math.max(ROWS_MIN, Math.min(ROWS_MAX, Math.floor(room / least)));
+    const count = Math.max(ROWS_MIN, Math.min(this.sides === "both" ? ROWS_MAX : 2 * ROWS_MAX, Math.floor(room / least)));
     this.frame.style.setProperty("--row", `${Math.max(least, Math.floor(room / count))}px`);
     this.counted = count;
     return count;
@@ -68,6 +107,8 @@ export class Ladder {
 
   show() {
     if (this.book.seq === null) return;
+    const touch = this.book.best("asks", 1)[0] ?? this.book.best("bids", 1)[0];
+    if (touch) this.offer(touch.price);
     const count = this.count();
     const mine = this.ownSizes();
     const [bids, asks] = withBars(this.levels("bids", count, mine.buy), this.levels("asks", count, mine.sell));
@@ -80,15 +121,15 @@ export class Ladder {
 
   /** Best first: the book's levels and own prices between them; the pinned ones while they are pinned. */
   levels(side, count, own) {
-    if (this.pinned) return this.book.at(side, this.pinned[side]);
-    const levels = this.book.levels(side, count);
+    if (this.pinned) return this.book.at(side, this.pinned[side], this.step);
+    const levels = this.book.levels(side, count, this.step);
     const worst = levels.at(-1)?.price;
     const inside = (price) => worst === undefined || (side === "bids" ? cmp(price, worst) > 0 : cmp(price, worst) < 0);
     const missing = [...own.keys()].filter((price) => inside(price) && levels.every((level) => cmp(level.price, price) !== 0));
     if (!missing.length) return levels;
     const way = side === "bids" ? -1 : 1;
     const prices = [...levels.map((level) => level.price), ...missing].sort((a, b) => way * cmp(a, b));
-    return this.book.at(side, prices.slice(0, count));
+    return this.book.at(side, prices.slice(0, count), this.step);
   }
 
   /** Own open sizes by price, of each side. */
@@ -96,7 +137,8 @@ export class Ladder {
     const mine = { buy: new Map(), sell: new Map() };
     for (const { symbol, price, side, remaining_quantity: left } of this.store.resting()) {
       if (symbol !== this.store.symbol || !price) continue;
-      mine[side].set(price, add(mine[side].get(price) ?? "0", left));
+      const at = this.step === 1n ? price : this.book.step(side === "buy" ? "bids" : "asks", price, this.step);
+      mine[side].set(at, add(mine[side].get(at) ?? "0", left));
     }
     return mine;
   }
@@ -125,6 +167,11 @@ export class Ladder {
     if (cells.percents !== percents) {
       cells.percents = percents;
       cells.row.style.setProperty("--w", `${percents}%`);
+    }
+    const weight = Math.round(level.weight / 10);
+    if (cells.weight !== weight) {
+      cells.weight = weight;
+      cells.row.style.setProperty("--s", `${weight}%`);
     }
     if (cells.at !== level.price) cells.row.dataset.price = level.price;
     cells.at = level.price;
@@ -174,6 +221,16 @@ export class Ladder {
     prices[at + step].tabIndex = 0;
     prices[at + step].focus();
   }
+}
+
+/** Return the steps a price may be put together in: 1, 10, 50, 100, 500, … ticks, up to a two-hundredth of it. */
+export function stepsFor(price) {
+  const found = [1n];
+  for (let power = 10n; power * 200n <= price; power *= 10n) {
+    found.push(power);
+    if (power > 10n || power * 1_000n <= price) found.push(power * 5n);
+  }
+  return [1n, ...found.filter((step) => step > 1n && step * 200n <= price).slice(-5)];
 }
 
 function priceOf(event) {

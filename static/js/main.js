@@ -39,7 +39,7 @@ const connection = new Connection(store, { user });
 new Ladder(store, book, (price, side) => {
   showPanel("ticket");
   ticket.fill({ price, side, type: "limit" });
-});
+}, memory);
 new Tape(store);
 new TickerBar(store);
 const worth = new Worth(store);

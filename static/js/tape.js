@@ -1,6 +1,6 @@
 /** The public trades, newest first, and the ticker in the top bar and the symbol list. */
 
-import { cmp, roundDown, sub } from "./decimal.js";
+import { add, cmp, roundDown, sub } from "./decimal.js";
 import { $, $$, arrange, h, setText } from "./dom.js";
 import { clock, number, placesFor, setNumber, setTone } from "./format.js";
 
@@ -16,10 +16,11 @@ export class Tape {
   }
 
   show() {
-    const trades = this.store.trades.slice(0, SHOWN_MAX);
+    const trades = together(this.store.trades.slice(0, SHOWN_MAX));
     if (!trades.length) return;
     const before = this.rows;
-    this.rows = new Map(trades.map((trade) => [trade.trade_id, before.get(trade.trade_id) ?? this.row(trade)]));
+    this.largest = trades.reduce((most, { quantity }) => Math.max(most, Number(quantity)), 0);
+    this.rows = new Map(trades.map((trade) => [keyOf(trade), before.get(keyOf(trade)) ?? this.row(trade)]));
     arrange(this.body, [...this.rows.values()]);
     $("#tape-empty").hidden = true;
   }
@@ -31,9 +32,25 @@ export class Tape {
     setNumber(text, trade.price, this.places.price);
     setNumber(size, trade.quantity, this.places.size);
     price.append(h("span", { class: "arrow", "aria-hidden": "true" }, buys ? "↑" : "↓"), h("span", { class: "sr" }, buys ? "bought " : "sold "), text);
-    return h("tr", { dataset: { key: trade.trade_id } }, price, size, h("td", { class: "num muted" }, clock(trade.at)));
+    const row = h("tr", { class: buys ? "bought" : "sold", dataset: { key: trade.trade_id } }, price, size, h("td", { class: "num muted" }, clock(trade.at)));
+    row.style.setProperty("--w", `${Math.round((Number(trade.quantity) / (this.largest || 1)) * 100)}%`); // a bar: pixels
+    return row;
   }
 }
+
+/** Prints of one instant, side and price are one order that met several: shown as one. */
+function together(trades) {
+  const found = [];
+  for (const trade of trades) {
+    const last = found.at(-1);
+    const same = last && ["at", "side", "price"].every((name) => last[name] === trade[name]);
+    if (same) found[found.length - 1] = { ...last, quantity: add(last.quantity, trade.quantity) };
+    else found.push(trade);
+  }
+  return found;
+}
+
+const keyOf = (trade) => `${trade.trade_id} ${trade.quantity}`;
 
 export class TickerBar {
   constructor(store) {

@@ -217,7 +217,7 @@ def test_book_takes_deltas_in_order_and_asks_again_after_a_gap(page: Page) -> No
           const answers = [], levels = [];
           for (const delta of deltas) {
             answers.push(book.delta(delta));
-            levels.push(book.levels("bids", 5).map(({ sum, ...shown }) => shown));
+            levels.push(book.levels("bids", 5).map(({ sum, amount, ...shown }) => shown));
           }
           return [answers, levels];
         }""",
