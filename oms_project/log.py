@@ -30,6 +30,7 @@ def _redact(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typ
 # Every repetition is bounded: a line of the log may hold what a client sent.
 _IN_TEXT: Final = re.compile(
     r"""eyJ[\w-]{8,4096}\.[\w.-]{8,4096}                                  # a JSON web token
+      | oms_[a-z2-7]{20,40}\.[\w-]{20,64}                                  # an API key with its secret
       | (?<=://)[^\s/:@]{0,256}:[^\s/@]{1,256}(?=@)                       # user:password of a URL
       | (?<=[?&;\s])(?:\w{0,32}(?:password|token|secret|session|refresh)\w{0,32})=[^\s&;"']{1,4096}
     """,

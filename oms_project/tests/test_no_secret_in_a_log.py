@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from oms_project import log
 from oms_project.asgi import application
 from oms_project.kernel.words import Role
+from oms_project.tests import signer
 from oms_project.tests.live import exchange, server
 from orders.tests.world import World
 
@@ -76,6 +77,7 @@ class Visitor:
 
     def pair(self, body: Any, path: str = "login") -> dict[str, str]:
         found: dict[str, str] = json.loads(self.ask("POST", f"/api/auth/{path}", body)[1])
+        assert "access" in found, found
         self.secrets |= {found["access"], found["refresh"]}
         return found
 
@@ -103,6 +105,7 @@ def test_no_secret_is_in_a_log(logged: io.StringIO) -> None:
     with server(application) as port:
         visitor = Visitor(port)
         rest(visitor)
+        programs(visitor)
         sockets(visitor)
         pages(visitor)
     structlog.get_logger("probe").info("the_end")
@@ -145,6 +148,28 @@ def sockets(visitor: Visitor) -> None:
         visitor.socket(path, additional_headers={"Cookie": f"sessionid={WRONG}"})
 
 
+def programs(visitor: Visitor) -> None:
+    """API keys: made, signed with, sent as a bearer, turned over, wrong, on sockets and in targets."""
+    token = visitor.pair({"username": "ann", "password": PASSWORD})["access"]
+    mine = {"Authorization": f"Bearer {token}"}
+    body = {"label": "a bot", "scopes": ["read", "trade"], "bearer": True}
+    made = json.loads(visitor.ask("POST", "/api/auth/keys", body, **mine)[1])
+    key, secret = made["key_id"], made["secret"]
+    turned = json.loads(visitor.ask("POST", f"/api/auth/keys/{key}/rotate", {}, **mine)[1])[
+        "secret"
+    ]
+    visitor.secrets |= {secret, turned}
+    for one in (secret, turned, secret[:-1] + "x"):
+        bearer = {"Authorization": f"Bearer {key}.{one}"}
+        for target in ("/api/accounts", f"/api/accounts?key={key}.{one}"):
+            visitor.ask("GET", target, **bearer)
+            visitor.ask("GET", target, **signer.fields(key, one, "GET", target))
+        visitor.ask("POST", "/api/orders", b"{}", **bearer)
+        for protocol in (f"bearer.{key}.{one}", signer.protocol(key, one, "/ws/orders")):
+            visitor.socket(f"/ws/orders?key={key}.{one}", subprotocols=["oms.v1", protocol])
+            visitor.socket("/ws/orders", subprotocols=["oms.v1", protocol])
+
+
 def pages(visitor: Visitor) -> None:
     head, body = visitor.ask("GET", "/login/")
     csrf = visitor.cookies(head)["csrftoken"]
@@ -176,6 +201,7 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N
     [
         (f'"WebSocket /ws/orders?token={TOKEN}" [accepted]', '"WebSocket /ws/orders?'),
         (f"bearer.{TOKEN}", "bearer."),
+        (f"Sec-WebSocket-Protocol: oms.v1, bearer.oms_{'a2' * 17}.hunter2-{'x' * 30}", "bearer."),
         ("GET /x?a=1&new_password=hunter2&b=2", "GET /x?a=1&"),
         ("cannot connect to redis://user:hunter2@10.0.0.1:6379/0", "@10.0.0.1:6379/0"),
         ("Set-Cookie: sessionid=abcdef; Path=/", "; Path=/"),
