@@ -195,7 +195,7 @@ def test_the_example_is_a_working_environment(tmp_path: Path) -> None:
     """Uncommented it names every variable, and reads as the defaults do."""
     text = (settings.BASE_DIR / ".env.example").read_text()
     file = tmp_path / ".env"
-    file.write_text(re.sub(r"^# ((?:OMS_)?[A-Z_]+=)", r"\1", text, flags=re.MULTILINE))
+    file.write_text(re.sub(r"^# ((?:OMS_)?[A-Z0-9_]+=)", r"\1", text, flags=re.MULTILINE))
     values = env._dotenv(file)
     assert set(values) == set(env.VARS)
     assert env.read(values) == env.read({})
