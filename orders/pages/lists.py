@@ -18,7 +18,6 @@ from orders.pages.filters import STATUS
 
 PAGE_ROWS = 50
 CSV_PAGE_ROWS = 500
-CSV_ROWS_MAX = 200_000
 ACCOUNTS_MAX = 200
 FILTERS = ("account", "symbol", "status", "side", "from", "to", "search")
 COLUMNS = (
@@ -87,12 +86,10 @@ class Lists:
         self, request: HttpRequest, query: dict[str, str], found: Value
     ) -> AsyncIterator[str]:
         yield csv_lines([COLUMNS])
-        sent = 0
         while True:
             rows = found["orders"]
             yield csv_lines([one.get(name) for name in COLUMNS] for one in rows)
-            sent += len(rows)
-            if not found["next_cursor"] or sent >= CSV_ROWS_MAX:
+            if not found["next_cursor"]:
                 return
             following = {**query, "cursor": found["next_cursor"]}
             found = await sync_to_async(self._desk.orders)(request, following)

@@ -7,14 +7,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from oms_project.kernel.numbers import decimals_of
+from oms_project.kernel.words import CLOSED, OPEN, Status
 from orders.pages import story
 from orders.pages.desk import Value
 
 Places = Mapping[str, Mapping[str, int]]
 BUCKETS = 20
 GROUPS = {
-    "open": "NEW,TRIGGER_PENDING,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL",
-    "closed": "FILLED,CANCELED,EXPIRED,REJECTED",
+    "open": ",".join(one for one in Status if one in OPEN),
+    "closed": ",".join(one for one in Status if one in CLOSED),
 }
 CANCELABLE = frozenset({"NEW", "TRIGGER_PENDING", "ACCEPTED", "PARTIALLY_FILLED"})
 FIELDS = ("price", "quantity", "time_in_force", "expires_at", "stop_price", "trail_amount")

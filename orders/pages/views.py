@@ -23,8 +23,6 @@ from orders.pages.reasons import TEXTS
 LEVELS = 12
 TRADES_MAX = 40
 ROWS_MAX = 50
-OPEN_STATUSES = "NEW,TRIGGER_PENDING,ACCEPTED,PARTIALLY_FILLED,PENDING_CANCEL"
-CLOSED_STATUSES = "FILLED,CANCELED,EXPIRED,REJECTED"
 DRAFT = {
     "side": "buy", "type": "limit", "time_in_force": "gtc", "quantity": "", "price": "",
     "expires_at": "", "stop_price": "", "trail_amount": "", "trail_in": "amount",
@@ -153,8 +151,8 @@ class Pages:
             return {name: [] for name in names} | {"may_trade": False, "position_count": 0}
         desk, account_id = self._desk, account["account_id"]
         query = {"account_id": account_id, "limit": str(ROWS_MAX)}
-        open_orders = desk.orders(request, {**query, "status": OPEN_STATUSES})["orders"]
-        history = desk.orders(request, {**query, "status": CLOSED_STATUSES})["orders"]
+        open_orders = desk.orders(request, {**query, "status": shapes.GROUPS["open"]})["orders"]
+        history = desk.orders(request, {**query, "status": shapes.GROUPS["closed"]})["orders"]
         positions = [one for one in desk.positions(account_id) if shapes.matters(one)]
         return {
             "open_orders": shapes.placed(open_orders, places),
@@ -232,7 +230,19 @@ def _of(order: Value, accounts: Iterable[Value]) -> Value | None:
 
 
 def _page(view: View) -> View:
-    return login_required(require_safe(gzip_page(ensure_csrf_cookie(_uncached(view)))))
+    return _whole(login_required(require_safe(gzip_page(ensure_csrf_cookie(_uncached(view))))))
+
+
+def _whole(page: View) -> View:
+    """Who has no log-in any more gets no part of a page: htmx loads the whole, and so the log-in."""
+
+    @functools.wraps(page)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if getattr(request, "htmx", None) and not request.user.is_authenticated:
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        return page(request, *args, **kwargs)
+
+    return answer
 
 
 def _uncached(view: View) -> View:

@@ -4,6 +4,7 @@ import { Problem, newKey, post } from "./api.js";
 import { ask } from "./ask.js";
 import { sign } from "./decimal.js";
 import { $, $$, setText } from "./dom.js";
+import { counted } from "./format.js";
 import { explain } from "./reasons.js";
 import { Columns, newestFirst, worthShowing } from "./rows.js";
 import { Hold, Table } from "./table.js";
@@ -183,7 +184,7 @@ export class Blotter {
     const answers = here && symbols > 1 ? { symbol: `Only ${symbol} (${here})` } : {};
     const where = symbols > 1 ? `in ${symbols} symbols` : `in ${orders[0]?.symbol}`;
     const answer = await ask({
-      title: `Cancel ${counted(orders.length)}?`,
+      title: `Cancel ${counted(orders.length, "open order")}?`,
       lines: [`Everything open on ${this.store.accountName}, ${where}, also what was sent by other people or programs.`],
       answers: { ...answers, all: `Cancel all ${orders.length}` },
       no: "Keep them",
@@ -193,9 +194,4 @@ export class Blotter {
     await this.send(answer, "/api/orders/cancel", body, button);
     this.keys.delete(answer); // pressed again it means what is open then: a key of its own
   }
-}
-
-/** Return "1 open order", "12 open orders". */
-export function counted(count) {
-  return `${count} open ${count === 1 ? "order" : "orders"}`;
 }

@@ -7,12 +7,13 @@
  */
 
 import { Problem, newKey, post } from "./api.js";
-import { add, divDown, floorTo, mul, neg, roundUp, sign, sub } from "./decimal.js";
+import { add, divDown, floorTo, mul, neg, roundDown, roundUp, sign, sub } from "./decimal.js";
 import { $, h, setText } from "./dom.js";
-import { OPEN, SIDE, number, placesFor } from "./format.js";
+import { OPEN, SIDE, counted, number, placesFor } from "./format.js";
 import { explain } from "./reasons.js";
 
 const CANCELED_MS_MAX = 5_000;
+const OLD = "Prices are old: nobody knows what this closes at.";
 
 export class Closing {
   constructor(store) {
@@ -28,7 +29,7 @@ export class Closing {
     $("#flatten-form").addEventListener("submit", (event) => this.flattened(event));
     this.one.addEventListener("cancel", (event) => this.busy && event.preventDefault());
     this.all.addEventListener("cancel", (event) => this.running && event.preventDefault());
-    store.on(["positions", "tickers", "orders"], () => this.show());
+    store.on(["positions", "tickers", "orders", "stale"], () => this.show());
   }
 
   /** Return a position with what closing it would pay now, and whether that is on its way. */
@@ -75,7 +76,8 @@ export class Closing {
     const gain = price && position.average_price ? mul(sub(price, position.average_price), signed) : null;
     const fee = price ? roundUp(mul(mul(price, quantity), instrument.taker_fee), 2) : null;
     // All of it is closed: what still waits to reduce it would turn it around.
-    return { symbol, instrument, side, held, quantity, price, gain, fee, waiting: share === "100" ? waiting : [] };
+    const old = Boolean(price) && (this.store.stale || this.store.tickers.get(symbol)?.stale);
+    return { symbol, instrument, side, held, quantity, price, gain, fee, old, waiting: share === "100" ? waiting : [] };
   }
 
   showOne() {
@@ -95,10 +97,12 @@ export class Closing {
     setText($("#close-what"), `${way} ${number(held, places.size)} ${instrument.base} on ${this.store.accountName}`);
     setText(send, this.busy ? "Sending…" : `${SIDE[side]} ${number(quantity, places.size)} ${instrument.base} at market`);
     send.dataset.side = side;
+    setText($("#close-price-label"), plan.old ? "Last known price" : "Price now");
     setText($("#close-price"), plan.price ? number(plan.price, places.price) : "no price");
-    setText($("#close-gain"), plan.gain ? number(divDown(plan.gain, "1", 2), 2, true) : "–");
+    setText($("#close-old"), plan.old ? OLD : "");
+    setText($("#close-gain"), plan.gain ? number(roundDown(plan.gain, 2), 2, true) : "–");
     setText($("#close-fee"), plan.fee ? number(plan.fee, 2) : "–");
-    setText($("#close-orders"), waiting.length ? `${orders(waiting.length)} to ${side} ${this.symbol} will be canceled first.` : "");
+    setText($("#close-orders"), waiting.length ? `${counted(waiting.length, "order")} to ${side} ${this.symbol} will be canceled first.` : "");
   }
 
   async submitted(event) {
@@ -177,16 +181,17 @@ export class Closing {
     const plans = [...symbols].map((symbol) => [symbol, this.plan(symbol, "100")]);
     const rows = plans.map(([symbol, plan]) => {
       const words = plan ? `${SIDE[plan.side]} ${number(plan.quantity, placesFor(plan.instrument).size)} ${plan.instrument.base} at market` : "flat";
-      const gain = plan?.gain ? number(divDown(plan.gain, "1", 2), 2, true) : "";
+      const gain = plan?.gain ? number(roundDown(plan.gain, 2), 2, true) : "";
       return h("tr", {}, h("th", { scope: "row" }, symbol), h("td", {}, this.results.get(symbol) || words), h("td", { class: "num" }, gain));
     });
     $("#flatten-rows").replaceChildren(...rows);
     const gains = plans.map(([, plan]) => plan?.gain).filter(Boolean);
     const total = gains.reduce((sum, gain) => add(sum, gain), "0");
-    setText($("#flatten-total"), number(divDown(total, "1", 2), 2, true));
+    setText($("#flatten-total"), number(roundDown(total, 2), 2, true));
+    setText($("#flatten-old"), plans.some(([, plan]) => plan?.old) ? OLD : "");
     const open = this.store.orders.size;
     $("#flatten-orders").classList.toggle("warning", open > 0);
-    setText($("#flatten-orders"), open ? `${orders(open)} will be canceled first, in every symbol.` : "No open orders to cancel.");
+    setText($("#flatten-orders"), open ? `${counted(open, "order")} will be canceled first, in every symbol.` : "No open orders to cancel.");
     setText($("#flatten-title"), `Flatten ${this.store.accountName}`);
     $("button[value=no]", this.all).disabled = this.running;
     $("#flatten-send").disabled = this.running || !this.held().length;
@@ -223,8 +228,4 @@ export class Closing {
     const refused = symbols.filter((symbol) => !["Sent", "flat"].includes(this.results.get(symbol)));
     return refused.length ? `Not closed: ${refused.join(", ")}.` : "";
   }
-}
-
-function orders(count) {
-  return `${count} ${count === 1 ? "order" : "orders"}`;
 }

@@ -8,6 +8,7 @@ import { notice } from "./standing.js";
 
 const STALE_MS = 5_000;
 const BANNER_AFTER_MS = 1_500;
+const TROUBLE_MS = 15_000; // what the server refused is said so long: nothing tells that it is over
 const USER = "oms.user";
 const WORDS = { live: "Live", reconnecting: "Reconnecting", out: "Logged out", closed: "Refused" };
 
@@ -56,6 +57,7 @@ export class Connection {
 
   error({ code, detail }) {
     this.trouble = detail || code;
+    this.troubleAt = performance.now();
     this.show();
   }
 
@@ -70,7 +72,10 @@ export class Connection {
     if (this.badge.dataset.state !== state) this.badge.dataset.state = state;
     setText($("#connection-text"), this.words(state, seconds));
     const old = state !== "live";
-    this.store.stale = stale || !live;
+    if (this.store.stale !== (stale || !live)) {
+      this.store.stale = stale || !live;
+      this.store.touch("stale");
+    }
     if (document.documentElement.hasAttribute("data-stale") !== old) document.documentElement.toggleAttribute("data-stale", old);
     this.tell(this.message(live, stale, seconds));
   }
@@ -98,7 +103,8 @@ export class Connection {
     const known = notice(this.store);
     if (known) return known;
     if (live && stale) return `Prices are ${seconds}\u202fs old: new orders may be refused until they move again.`;
-    return this.trouble && live ? this.trouble : "";
+    const fresh = performance.now() - this.troubleAt < TROUBLE_MS;
+    return live && fresh ? this.trouble : "";
   }
 
   tell(text) {

@@ -14,7 +14,7 @@ export function isDecimal(text) {
 }
 
 /** Return how many decimals text shows ("0.010" -> 3). */
-export function placesOf(text) {
+function placesOf(text) {
   const dot = text.indexOf(".");
   return dot < 0 ? 0 : text.length - dot - 1;
 }

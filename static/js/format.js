@@ -107,6 +107,11 @@ export function kindWords(order, places) {
   return waits ? `${TYPE[order.type]} ${number(waits, places)}` : (TYPE[order.type] ?? order.type);
 }
 
+/** Return "1 order", "12 orders". */
+export function counted(count, what) {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
 /** Return a code like "insufficient_balance" as words. */
 export function words(code) {
   return code ? code.replaceAll("_", " ") : "";

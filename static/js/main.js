@@ -24,6 +24,8 @@ import { Toasts } from "./toasts.js";
 import { Worth } from "./worth.js";
 
 let watched = null; // the interval of the candles that are subscribed to
+const TICKERS_MAX = 46; // of the server's 50 subscriptions a socket
+
 const page = boot();
 const desk = $("#trade");
 const { user = "" } = desk.dataset;
@@ -92,11 +94,12 @@ function receiveBook(message) {
   store.touch("book");
 }
 
-for (const symbol of store.instruments.keys()) {
-  market.subscribe(`ticker ${symbol}`, () => ({ op: "subscribe", channel: "ticker", symbol }));
-}
+// A socket has so many subscriptions: this page's symbol first, then as many others as there is room for.
 for (const channel of ["book", "trades"]) {
   market.subscribe(channel, () => ({ op: "subscribe", channel, symbol: store.symbol }));
+}
+for (const symbol of new Set([store.symbol, ...store.instruments.keys()].slice(0, TICKERS_MAX))) {
+  market.subscribe(`ticker ${symbol}`, () => ({ op: "subscribe", channel: "ticker", symbol }));
 }
 
 // ---------------------------------------------------------------- own orders

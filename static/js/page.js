@@ -9,7 +9,9 @@ const { account, order_id: orderId } = boot();
 let seq = null;
 
 function follow() {
-  const socket = new Socket("/ws/orders", { receive, changed: () => {} });
+  // A log-in that ended is found by asking for the page: the answer sends it to the log-in.
+  const changed = (state, code) => state === "closed" && code === 4401 && refresh();
+  const socket = new Socket("/ws/orders", { receive, changed });
   socket.subscribe("orders", () => ({
     op: "subscribe",
     channel: "orders",
@@ -43,10 +45,11 @@ if (orderId) addEventListener("load", follow);
 const EVERY_MS = 4_000;
 const LISTS = "#orders-table, #positions-table, #ops, #order-body";
 
-/** Ask again while somebody looks, but never under the pointer or the focus, nor below older rows. */
+/** Ask again while somebody looks, but never under the focus, nor orders under the pointer or below older ones. */
 function refreshList() {
   const list = document.querySelector(LISTS);
-  if (!list || document.hidden || list.matches(":hover") || list.contains(document.activeElement)) return;
+  if (!list || document.hidden || list.contains(document.activeElement)) return;
+  if (list.id === "orders-table" && list.matches(":hover")) return;
   if (list.dataset.older) return;
   document.body.dispatchEvent(new CustomEvent(list.id === "order-body" ? "order-changed" : "refresh-list"));
 }

@@ -1,6 +1,6 @@
 /** The columns of each table of the blotter. The templates print the same cells. */
 
-import { cmp, divDown, mul, sign, sub } from "./decimal.js";
+import { cmp, divDown, mul, roundDown, sign, sub } from "./decimal.js";
 import { h, setText } from "./dom.js";
 import { SIDE, STATUS, clock, kindWords, placesFor, setNumber, setTone, stamp } from "./format.js";
 import { orderPage, symbolPage } from "./links.js";
@@ -89,17 +89,17 @@ function action(name, read, words, isShown) {
   };
 }
 
-export function filledShare(order) {
+function filledShare(order) {
   return sign(order.quantity) ? divDown(mul(order.filled_quantity, "100"), order.quantity, 0) : "0";
 }
 
 /** Profit is read at a glance: two decimals, cut; the order page has all of them. */
 function cents(text) {
-  return { text: text === null || text === undefined ? null : divDown(text, "1", 2), places: 2 };
+  return { text: text === null || text === undefined ? null : roundDown(text, 2), places: 2 };
 }
 
 /** What a position has made and not taken yet, at the price closing it would pay; flat: zero. */
-export function unrealized({ quantity, average_price: average, mark_price: mark, unrealized_pnl: told }) {
+function unrealized({ quantity, average_price: average, mark_price: mark, unrealized_pnl: told }) {
   if (!sign(quantity)) return "0";
   return mark && average ? mul(sub(mark, average), quantity) : (told ?? null);
 }
@@ -123,7 +123,7 @@ export class Columns {
     return (item) => {
       const places = this.places(item).price;
       const known = item.average_price && sign(item.quantity);
-      return { text: known ? divDown(item.average_price, "1", places) : null, places };
+      return { text: known ? roundDown(item.average_price, places) : null, places };
     };
   }
 
@@ -212,7 +212,7 @@ export class Columns {
       if (balance.asset === "USD") return balance.total;
       return balance.mark ? mul(balance.mark, balance.total) : null;
     };
-    const amount = (name) => num((balance) => ({ text: divDown(balance[name], "1", this.decimals(balance.asset)), places: 2 }), { title: (balance) => balance[name] });
+    const amount = (name) => num((balance) => ({ text: roundDown(balance[name], this.decimals(balance.asset)), places: 2 }), { title: (balance) => balance[name] });
     return [
       { make: (cell, balance) => cell.append(h("strong", {}, balance.asset)) },
       amount("free"), amount("locked"), amount("total"),

@@ -3,7 +3,7 @@
 import { add, cmp, divDown, floorTo, isDecimal, isMultiple, mul, nearest, neededPlaces, roundDown, roundUp, sign, sub } from "./decimal.js";
 import { number, placesFor } from "./format.js";
 
-export const SCALE = 8; // decimals of an asset's smallest unit
+const SCALE = 8; // decimals of an asset's smallest unit
 const MARKET_CAP = "0.05"; // how far through the mark a market order may trade, unless told
 const MOVE = "0.002"; // how far the mark may move while a market order of the largest size is on its way
 const LEVELS_MAX = 200;
@@ -42,7 +42,7 @@ export function crosses({ side, type, price }, { bid, ask }) {
 }
 
 /** Walk levels [{price, size}] for quantity, not beyond limit: {value, left, levels used}. */
-export function sweep(levels, quantity, side, limit) {
+function sweep(levels, quantity, side, limit) {
   let [left, value, worst] = [quantity, "0", null];
   for (const { price, size } of levels) {
     if (cmp(left, "0") === 0) break;
@@ -171,7 +171,7 @@ export function questions(instrument, draft, quote, book, stale) {
   if (cmp(found.left, "0") > 0) {
     asked.push(`The book shows only ${number(sub(draft.quantity, found.left), places.size)} ${instrument.base}: the rest fills at unknown prices or is canceled.`);
   } else if (side === "buy" ? cmp(found.price, mul(touch, add("1", SLIP))) > 0 : cmp(found.price, mul(touch, sub("1", SLIP))) < 0) {
-    asked.push(`It eats through the book: about ${number(roundDown(found.price, places.price), places.price)}, ${away(found.price)} worse than the best ${best}.`);
+    asked.push(`The book is thin: it fills at ${number(roundDown(found.price, places.price), places.price)} on average, ${away(found.price)} worse than the best ${best}.`);
   }
   return asked;
 }

@@ -1,7 +1,7 @@
 /** The top bar's account figures: what everything is worth now, and what the last 24 hours have made. */
 
 import { Problem, get } from "./api.js";
-import { add, divDown, mul, neg, sub } from "./decimal.js";
+import { add, mul, neg, roundDown, sub } from "./decimal.js";
 import { $, setText } from "./dom.js";
 import { clock, setNumber, setTone } from "./format.js";
 
@@ -66,9 +66,9 @@ export class Worth {
   show() {
     if (this.store.seq === null) return;
     const equity = this.equity();
-    setNumber($("#equity"), equity && divDown(equity, "1", 2), 2);
+    setNumber($("#equity"), equity && roundDown(equity, 2), 2);
     const { result, since } = this.result();
-    setNumber($("#result"), result && divDown(result, "1", 2), 2, true);
+    setNumber($("#result"), result && roundDown(result, 2), 2, true);
     setTone($("#result"), result);
     setText($("#result-label"), `${since ? `Since ${clock(since).slice(0, 5)}` : "24\u202fh result"} (${MONEY})`);
   }

@@ -1,8 +1,9 @@
 """Back, forward and reload in a real browser: whole pages, with the filters their address says."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
+from oms_project.tests.eventually import eventually
 from orders.tests.pages.conftest import Watched
 from orders.tests.pages.mock_desk import ACCOUNT, OTHER
 from orders.tests.pages.test_browser import place
@@ -111,3 +112,38 @@ def test_two_tabs_keep_their_accounts(watched: Watched) -> None:
         place(page, side="buy", kind="limit", quantity="0.11", price="2000")
     assert sent.value.post_data_json["account_id"] == ACCOUNT
     assert watched.found() == []
+
+
+# ------------------------------------------------------------------ while one looks
+
+
+@pytest.mark.parametrize("path", ["/positions/", "/orders/"])
+def test_a_list_follows_and_a_lost_log_in_leads_to_the_log_in(watched: Watched, path: str) -> None:
+    """Under the pointer, too, where no row is pressed; never a log-in page inside a list."""
+    an_order(watched, "0.0173")
+    page = watched.open(path)
+    (page.locator("#positions-table") if path == "/positions/" else page.locator("h1")).hover()
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
+        pass
+    page.context.clear_cookies()
+    page.wait_for_url(f"**/login/?next={path}")
+    expect(page.locator("#id_username")).to_be_visible()
+    assert watched.found() == []
+
+
+def test_an_order_page_whose_log_in_ended_leads_to_the_log_in(watched: Watched) -> None:
+    an_order(watched, "0.0174")
+    page = watched.page
+    sockets: list[WebSocketRoute] = []
+
+    def proxy(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket("**/ws/orders", proxy)
+    page.locator("#open-rows tr", has_text="0.0174").locator(".time a").click()
+    expect(page.locator("h1")).to_contain_text("Sell")
+    eventually(lambda: sockets or page.evaluate("1") is None)
+    page.context.clear_cookies()
+    sockets[-1].close(code=4401)
+    page.wait_for_url("**/login/?next=/orders/**")

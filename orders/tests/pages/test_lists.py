@@ -115,6 +115,14 @@ def test_days_that_make_no_sense_are_told(floor: Floor, query: str, said: str) -
     assert floor.as_user(floor.ann).get(f"/orders.csv?{query}").status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/", "/orders/", "/positions/", "/ops/"])
+def test_who_is_not_logged_in_gets_no_part_of_a_page(path: str) -> None:
+    """A page that asks for its list again is loaded anew, and so comes to the log-in."""
+    answer = Client().get(path, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Refresh"], answer.content) == (204, "true", b"")
+    assert Client().get(path).headers["Location"] == f"/login/?next={path}"
+
+
 async def _read(answer: Any) -> str:
     return b"".join([part async for part in answer.streaming_content]).decode()
 

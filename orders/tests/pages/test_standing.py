@@ -8,6 +8,7 @@ from playwright.sync_api import BrowserContext, Route, WebSocketRoute, expect
 from orders.tests.pages.acts import count_orders, draft, place
 from orders.tests.pages.conftest import Turn, Watched
 from orders.tests.pages.mock_desk import ACCOUNT
+from orders.tests.pages.test_one_press import flat, open_position
 
 pytestmark = pytest.mark.browser
 COVERED = """([under, over]) => {
@@ -108,6 +109,22 @@ def test_a_market_order_on_old_prices_asks_again(watched: Watched, turn: Turn) -
     assert sent == []
     turn(symbol="ETH-USD", state="TRADING", stale=False)
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+
+
+def test_closing_on_old_prices_says_so(watched: Watched, turn: Turn) -> None:
+    """In the open sheet, at once, and takes it back."""
+    page = watched.trade("ETH-USD")
+    flat(page)
+    open_position(page, "buy", "0.5")
+    page.click("#tab-positions")
+    page.locator("[data-close=ETH-USD]").click()
+    expect(page.locator("#close-price-label")).to_have_text("Price now")
+    turn(symbol="ETH-USD", state="TRADING", stale=True)
+    expect(page.locator("#close-price-label")).to_have_text("Last known price")
+    expect(page.locator("#close-old")).to_have_text(re.compile("Prices are old"))
+    turn(symbol="ETH-USD", state="TRADING", stale=False)
+    expect(page.locator("#close-old")).to_be_empty()
+    expect(page.locator("#close-price-label")).to_have_text("Price now")
 
 
 def test_the_account_is_named_on_ticket_and_button_and_goes_with_the_order(
