@@ -36,6 +36,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LOTS: Final = 10
 PART_LOTS: Final = 3
 TICKS: Final = 2_000_000
+STOP_TICKS: Final = 2_000_100
 BEGUN_NS: Final = 1
 OVER_NS: Final = 2
 """When the order of the diagram is taken, and when its time is over."""
@@ -117,9 +118,32 @@ def edges() -> list[Edge]:
             if facts not in known and order.cum_lots <= LOTS:
                 known.add(facts)
                 waiting.append((*path, (kind, lots)))
+    for edge in _held_edges():
+        found[edge] = None
     statuses, kinds = list(Status), list(Kind)
     place = lambda edge: (statuses.index(edge[0]), kinds.index(edge[1]), statuses.index(edge[2]))  # noqa: E731
     return sorted(found, key=place)
+
+
+def _held_edges() -> Iterator[Edge]:
+    """Yield what changes an order that waits for a price: none of it is at the venue."""
+    fires = SetMarks(
+        (Mark(demo.INSTRUMENTS[0].symbol, STOP_TICKS, STOP_TICKS, STOP_TICKS, BEGUN_NS),)
+    )
+    halted = c.SetAccount(_ACCOUNT, "", AccountState.HALTED, Limits())
+    wake = c.WakeOrders(_ACCOUNT)
+    for kind, commands in (
+        (Kind.TRIGGERED, (fires, wake)),
+        (Kind.TRIGGERED, (fires, halted, wake)),
+        (Kind.CANCEL_ASKED, (c.CancelOrders(_ACCOUNT, (_ORDER,)),)),
+        (Kind.EXPIRY_DUE, (wake,)),
+    ):
+        book = _begun(OrderType.STOP_LIMIT, STOP_TICKS)
+        before = status_of(_order(book))
+        at_ns = OVER_NS if kind is Kind.EXPIRY_DUE else BEGUN_NS
+        for number, command in enumerate(commands):
+            _do(book, f"held-{number}", command, at_ns)
+        yield before, kind, status_of(_order(book))
 
 
 def _steps() -> Iterator[tuple[Kind, int]]:
@@ -128,16 +152,16 @@ def _steps() -> Iterator[tuple[Kind, int]]:
     yield Kind.TRADE, LOTS
 
 
-def _walked(path: Steps) -> Order:
-    """Return the order after the steps of *path*, as the law has it."""
+def _begun(kind: OrderType, stop_ticks: int = 0) -> Book:
+    """Return a book with one order that every rule let pass."""
     book = Book(State(0))
     instrument = demo.INSTRUMENTS[0]
     new = c.NewOrder(
         _ORDER,
         _ORDER,
         Terms(
-            instrument.symbol, Side.BUY, OrderType.LIMIT, TimeInForce.GTD, LOTS, TICKS,
-            extras=Extras(expires_ns=OVER_NS),
+            instrument.symbol, Side.BUY, kind, TimeInForce.GTD, LOTS, TICKS,
+            extras=Extras(expires_ns=OVER_NS, stop_ticks=stop_ticks),
         ),
     )  # fmt: skip
     begin: tuple[c.Command, ...] = (
@@ -149,6 +173,12 @@ def _walked(path: Steps) -> Order:
     )
     for number, command in enumerate(begin):
         _do(book, f"begin-{number}", command)
+    return book
+
+
+def _walked(path: Steps) -> Order:
+    """Return the order after the steps of *path*, as the law has it."""
+    book = _begun(OrderType.LIMIT)
     for execution, (kind, lots) in enumerate(path, 1):
         order = _order(book)
         if kind is Kind.TRADE and lots == LOTS:
@@ -193,10 +223,6 @@ def order_states() -> str:
         f"    [*] --> {Status.NEW}: risk passed",
         f"    [*] --> {Status.REJECTED}: refused by us",
         f"    [*] --> {Status.TRIGGER_PENDING}: risk passed, waits for a price",
-        f"    {Status.TRIGGER_PENDING} --> {Status.NEW}: {law.WORDS[Kind.TRIGGERED]}",
-        f"    {Status.TRIGGER_PENDING} --> {Status.REJECTED}: a rule refuses it then",
-        f"    {Status.TRIGGER_PENDING} --> {Status.CANCELED}: {law.WORDS[Kind.CANCEL_ASKED]}",
-        f"    {Status.TRIGGER_PENDING} --> {Status.EXPIRED}: {law.WORDS[Kind.EXPIRY_DUE]}",
     ]
     lines += [f"    {before} --> {after}: {law.WORDS[kind]}" for before, kind, after in edges()]
     lines += [f"    {status} --> [*]" for status in Status if status not in OPEN]

@@ -205,7 +205,9 @@ def test_the_example_is_a_working_environment(tmp_path: Path) -> None:
 def test_the_diagram_is_walked() -> None:
     """Every status is reached, and what ends an order leaves only for FILLED."""
     edges = documents.edges()
-    assert {after for *_, after in edges} | {Status.NEW} == set(Status)
+    begun = {Status.NEW, Status.TRIGGER_PENDING}
+    assert {after for *_, after in edges} | begun == set(Status)
+    assert (Status.TRIGGER_PENDING, Kind.TRIGGERED, Status.REJECTED) in edges, "asked again then"
     assert (Status.CANCELED, Kind.TRADE, Status.FILLED) in edges, "a late fill that completes it"
     ended = (Status.CANCELED, Status.EXPIRED, Status.REJECTED)
     assert {after for before, _, after in edges if before in ended} == {Status.FILLED}

@@ -96,10 +96,10 @@ async def test_static_files_may_be_kept() -> None:
 
 def test_browsers_are_told_to_insist_on_https(monkeypatch: Any) -> None:
     """In every answer, the lean path's too."""
-    monkeypatch.setattr(door, "_ALWAYS", door._always(60))
+    monkeypatch.setattr(door, "API_FIELDS", door._always(60))
     expected = (b"strict-transport-security", b"max-age=60; includeSubDomains")
     assert expected in door.guarded([], "/api/orders")
     assert expected in door.guarded([(b"Cache-Control", b"max-age=1")], "/")
-    monkeypatch.setattr(door, "_ALWAYS", door._always(0))
+    monkeypatch.setattr(door, "API_FIELDS", door._always(0))
     names = [name for name, _ in door.guarded([], "/api/orders")]
     assert b"strict-transport-security" not in names
