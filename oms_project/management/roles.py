@@ -32,9 +32,13 @@ class RoleCommand(BaseCommand):
             help="port of /livez, /readyz, /health and /metrics; 0: none",
         )  # fmt: skip
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Begin a process that is this role and nothing else (a call from within another is not)."""
+        os.nice(self.gives_way)
+        super().run_from_argv(argv)
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         process.become(self.role)
-        os.nice(self.gives_way)
         return super().execute(*args, **options)
 
     def inner(
