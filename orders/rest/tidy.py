@@ -84,6 +84,10 @@ def tidy(result: Value, **_: Any) -> Value:
     for operation in _operations(result):
         for parameter in operation.get("parameters", ()):
             _form(operation["operationId"], parameter)
+        if operation["operationId"] != "orders_cancel":  # the one whose body may stay away
+            operation.get("requestBody", {})["required"] = (
+                True  # `{}` where every field has a default
+            )
         _answers(operation)
     for name in ("LoginBody", "RefreshBody", "NewKeyBody", "RotateBody"):
         schema = result["components"]["schemas"].get(name)

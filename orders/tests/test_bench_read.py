@@ -33,5 +33,5 @@ def test_every_list_that_it_asks_for_is_there() -> None:
 
 EMPTY = {
     "fills of none", "status=NEW", "status=PARTIALLY_FILLED",
-    "status=PENDING_CANCEL", "status=EXPIRED", "status=REJECTED",
+    "status=PENDING_CANCEL", "status=EXPIRED", "status=REJECTED", "status=TRIGGER_PENDING",
 }  # fmt: skip

@@ -77,8 +77,9 @@ def test_going_back_brings_older_candles(watched: Watched) -> None:
     page = chart(watched)
     page.focus("#chart-frame")
     with page.expect_response(lambda answer: "&to=" in answer.url):
-        for _ in range(45):
+        for _ in range(60):
             page.keyboard.press("ArrowLeft")
+            page.evaluate("new Promise((done) => requestAnimationFrame(done))")  # each one moves
     expect(page.locator("#chart-now")).to_be_visible()
     page.click("#chart-now")
     expect(page.locator("#chart-now")).to_be_hidden()
