@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 ORDERS: Final = 30
-WIRE_KB_MAX: Final = 190
-"""130, and the library that draws the candles."""
+WIRE_KB_MAX: Final = 210
+"""130 of our own, the library that draws the candles, and the first prices."""
 MAIN_MS_A_S_MAX: Final = 60
 TASK_MS_MAX: Final = 50
 FILL_MS_MAX: Final = 80
