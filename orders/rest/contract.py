@@ -23,8 +23,9 @@ _KEY: Final[Value] = {
 }  # fmt: skip
 _WAIT: Final[Value] = {
     "name": "Prefer", "in": "header", "required": False,
-    "description": "`wait=N`: wait up to N seconds for the command's own end.",
-    "schema": {"type": "string", "pattern": "^wait=(0|[1-9][0-9]?)$"},
+    "description": "`wait=N`: wait up to N seconds for the command's own end. What is no such "
+    "preference is ignored, as RFC 7240 has it.",
+    "schema": {"type": "string", "example": "wait=5"},
 }  # fmt: skip
 _ORDER_ID: Final[Value] = {
     "name": "order_id", "in": "path", "required": True,

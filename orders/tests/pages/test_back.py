@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 def an_order(watched: Watched, quantity: str) -> None:
     place(watched.trade(), side="sell", kind="limit", quantity=quantity, price="90000")
-    expect(watched.page.locator("#open-rows tr", has_text=quantity)).to_be_visible()
+    expect(watched.page.locator("#open-rows tr", has_text=quantity).first).to_be_visible()
 
 
 def is_whole(page: Page) -> None:
