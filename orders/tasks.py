@@ -2,13 +2,11 @@
 
 Rules of this file:
 - Arguments by keyword, unknown ones ignored: an old scheduler may talk to a newer worker.
-- A task ends by itself after BUDGET_S and the next run goes on: a worker without processes of its
-  own (the embedded one) cannot be stopped from outside in the middle.
+- A task ends by itself when its budget is used up, and the next run goes on (oms_project/budget.py).
 - No result is kept in the broker; what is worth knowing is noted in the database and the logs.
 """
 
 import threading
-from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -17,34 +15,24 @@ from django.conf import settings
 
 from marketdata import wiring as market
 from oms_project.access import users
-from oms_project.adapters.clock import NS_PER_MS, NS_PER_S
+from oms_project.adapters.clock import NS_PER_MS
+from oms_project.budget import LIMITS, budget
 from oms_project.kernel.errors import TransportError
 from orders import integrity, upkeep, wiring
 from orders.domain import commands
 
-BUDGET_S: Final = 20
-SOFT_LIMIT_S: Final = 30
-HARD_LIMIT_S: Final = 45
 MS_PER_DAY: Final = 86_400_000
 LOOK_AGAIN_S: Final = 0.05
 
 _logger = structlog.get_logger(__name__)
-_limits: Final = {"soft_time_limit": SOFT_LIMIT_S, "time_limit": HARD_LIMIT_S}
 
 
-def _budget() -> Callable[[], bool]:
-    """Return what tells whether the task's time is used up."""
-    clock = wiring.clock()
-    end_ns = clock.monotonic_ns() + BUDGET_S * NS_PER_S
-    return lambda: clock.monotonic_ns() > end_ns
-
-
-@shared_task(name="orders.trim_log", **_limits)
+@shared_task(name="orders.trim_log", **LIMITS)
 def trim_log(**_: Any) -> None:
     """Trim the log behind the older kept snapshot, OMS_LOG_KEEP_RECORDS records stay."""
     try:
         done = upkeep.trim_log(
-            wiring.log(), wiring.store(), settings.ENV.log_keep_records, _budget()
+            wiring.log(), wiring.store(), settings.ENV.log_keep_records, budget(wiring.clock())
         )
     except TransportError as error:
         _logger.warning("trim_waits", error=str(error))
@@ -57,12 +45,12 @@ def trim_log(**_: Any) -> None:
             )  # fmt: skip
 
 
-@shared_task(name="orders.forget_claims", **_limits)
+@shared_task(name="orders.forget_claims", **LIMITS)
 def forget_claims(**_: Any) -> None:
     """Forget idempotency keys older than OMS_CLAIM_DAYS; client_order_ids stay for ever."""
     before_ms = wiring.clock().now_ns() // NS_PER_MS - settings.ENV.claim_days * MS_PER_DAY
     try:
-        gone = upkeep.forget_claims(wiring.intake(), before_ms, _budget())
+        gone = upkeep.forget_claims(wiring.intake(), before_ms, budget(wiring.clock()))
     except TransportError as error:
         _logger.warning("forgetting_waits", error=str(error))
         return
@@ -70,7 +58,7 @@ def forget_claims(**_: Any) -> None:
         _logger.info("claims_forgotten", claims=gone, days=settings.ENV.claim_days)
 
 
-@shared_task(name="orders.heal_reference", **_limits)
+@shared_task(name="orders.heal_reference", **LIMITS)
 def heal_reference(**_: Any) -> None:
     """Say the newest listing of an instrument again where a partition does not have it."""
     try:
@@ -85,7 +73,7 @@ def heal_reference(**_: Any) -> None:
         _logger.warning("healing_waits", error=str(error))
 
 
-@shared_task(name="orders.check_integrity", **_limits)
+@shared_task(name="orders.check_integrity", **LIMITS)
 def check_integrity(**_: Any) -> None:
     """Do the books of every account touched since the last look add up? An error if not."""
     before = wiring.integrity()
@@ -93,7 +81,7 @@ def check_integrity(**_: Any) -> None:
         result = integrity.check(
             wiring.store(), sorted(users.account_ids()), market.units,
             at_ns=wiring.clock().now_ns(), before=before.seen if before is not None else {},
-            over=_budget(), pause=lambda: threading.Event().wait(LOOK_AGAIN_S),
+            over=budget(wiring.clock()), pause=lambda: threading.Event().wait(LOOK_AGAIN_S),
         )  # fmt: skip
     except TransportError as error:
         _logger.warning("integrity_waits", error=str(error))

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -21,6 +20,8 @@ from pathlib import Path
 import pytest
 import yaml
 from controlplane import _free_port
+
+from oms_project.tests.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "deploy/Dockerfile"
@@ -158,10 +159,10 @@ def _status(port: int, path: str, host: str) -> int:
 
 
 def _until(holds, log: Path) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(0.2)
+    try:
+        eventually(holds, WAIT_S)
+    except AssertionError as error:
+        raise AssertionError(log.read_text()[-3000:]) from error
 
 
 def test_compose_runs_every_role_as_a_pod_would():

@@ -17,16 +17,16 @@ from django.db.models import QuerySet
 
 from oms_project.access.models import TokenFamily
 from oms_project.adapters.clock import NS_PER_S, SystemClock, utc
+from oms_project.budget import LIMITS, budget
 
 BATCH: Final = 1_000
-BUDGET_S: Final = 20
 NOTES_DAYS: Final = 90
 """How long axes' notes of log-ins are kept: longer than anybody asks for them, and the logs have them."""
 
 _logger = structlog.get_logger(__name__)
 
 
-@shared_task(name="access.purge", soft_time_limit=30, time_limit=45)
+@shared_task(name="access.purge", **LIMITS)
 def purge(**_: Any) -> None:
     """Delete ended token families and sessions, and notes older than NOTES_DAYS."""
     now_ns = SystemClock.now_ns()
@@ -35,7 +35,7 @@ def purge(**_: Any) -> None:
     life: timedelta = settings.TOKENS["REFRESH_TOKEN_LIFETIME"]
     ended_s = now_ns // NS_PER_S - int(life.total_seconds())
     old = now - timedelta(days=NOTES_DAYS)
-    over = _budget()
+    over = budget(SystemClock())
     try:
         gone = {
             "families": _delete(
@@ -51,11 +51,6 @@ def purge(**_: Any) -> None:
         return
     if any(gone.values()):
         _logger.info("access_purged", **gone)
-
-
-def _budget() -> Callable[[], bool]:
-    end_ns = SystemClock.monotonic_ns() + BUDGET_S * NS_PER_S
-    return lambda: SystemClock.monotonic_ns() > end_ns
 
 
 def _delete(rows: QuerySet[Any], over: Callable[[], bool]) -> int:

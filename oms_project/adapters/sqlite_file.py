@@ -64,7 +64,7 @@ class TopicFile:
         self._closed = False
         self._written = threading.Event()
         self._ended = threading.Event()
-        self._mover: threading.Thread | None = None
+        self._checkpointer: threading.Thread | None = None
         with self._alone():
             self._writer = self._connect()
             self._writer.executescript(_TABLES)
@@ -117,14 +117,14 @@ class TopicFile:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise UnknownOutcomeError("log", str(error)) from error
-            if self._mover is None:
-                self._mover = threading.Thread(
-                    target=self._move_again_and_again, name=f"checkpoint-{self.topic}", daemon=True
+            if self._checkpointer is None:
+                self._checkpointer = threading.Thread(
+                    target=self._checkpoint_while_open, name=f"checkpoint-{self.topic}", daemon=True
                 )
-                self._mover.start()
+                self._checkpointer.start()
         self._written.set()
 
-    def _move_again_and_again(self) -> None:
+    def _checkpoint_while_open(self) -> None:
         """Move what was committed from the WAL into the file, so that no commit has to.
 
         A commit that meets a full WAL takes tens of milliseconds, and who waits behind it as long.
@@ -179,8 +179,8 @@ class TopicFile:
     def close(self) -> None:
         self._ended.set()
         self._written.set()
-        if self._mover is not None:
-            self._mover.join()
+        if self._checkpointer is not None:
+            self._checkpointer.join()
         with self._lock, self._idle_lock:
             self._closed = True
             for connection in (*self._idle, self._writer):

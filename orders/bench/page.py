@@ -3,9 +3,9 @@
 In a real Chromium against a product of its own. Needs what `make setup` installs for the tests.
 """
 
-import shutil
 from typing import TYPE_CHECKING, Any, Final
 
+from oms_project.adapters import chromium
 from orders.bench import workload
 from orders.bench.product import Product
 from orders.bench.result import Result
@@ -13,8 +13,6 @@ from orders.bench.result import Result
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession, Page
 
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
-FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 ORDERS: Final = 30
 WIRE_KB_MAX: Final = 210
 """130 of our own, the library that draws the candles, and the first prices."""
@@ -54,15 +52,13 @@ def measure(running: Product, seconds: int) -> Result:
     """Open the page cold, leave it alone for *seconds*, then trade on it.
 
     Raises:
-        RuntimeError: there is no Chromium.
+        LookupError: there is no Chromium.
     """
     from playwright.sync_api import sync_playwright
 
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        raise RuntimeError("Chromium is needed: apt-get install chromium")
+    path = chromium.path()
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=FLAGS)
+        browser = play.chromium.launch(executable_path=path, args=chromium.FLAGS)
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         page = context.new_page()
         complaints: list[str] = []

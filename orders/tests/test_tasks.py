@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from oms_project.adapters.clock import NS_PER_MS
 from oms_project.adapters.sqlite_log import SqliteIntake, SqliteLog
+from oms_project.budget import BUDGET_S
 from oms_project.celery import app
 from oms_project.kernel.errors import GapError
 from oms_project.kernel.ports import Changes, Claim, Record, Snapshot, Submission
@@ -267,7 +268,7 @@ def test_every_task_is_scheduled_limited_and_leaves_no_result() -> None:
     ours = {name for name in app.tasks if not name.startswith("celery.")}
     assert names == ours
     for name in ours:
-        assert app.tasks[name].time_limit > app.tasks[name].soft_time_limit > tasks.BUDGET_S
+        assert app.tasks[name].time_limit > app.tasks[name].soft_time_limit > BUDGET_S
     assert app.conf.task_ignore_result
     assert all(
         entry["options"]["expires"] <= entry["schedule"].total_seconds()

@@ -1,6 +1,5 @@
 """manage.py screenshots: pictures of the real pages, taken from a product of its own."""
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from oms_project import env
+from oms_project.adapters import chromium
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.adapters.servers import HOST, free_port
 from orders.domain import demo
@@ -21,8 +21,6 @@ from orders.domain import demo
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
-FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 DESKTOP: Final = {"width": 1440, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
 OTHER: Final = {"tablet": {"width": 820, "height": 1180}, "wide": {"width": 1920, "height": 1080}}
@@ -42,16 +40,17 @@ class Command(BaseCommand):
         parser.add_argument("--folder", type=Path, default=settings.BASE_DIR / "docs" / "images")
 
     def handle(self, *, folder: Path, **_: object) -> None:
-        path = next(filter(None, map(shutil.which, BROWSERS)), None)
-        if path is None:
-            raise CommandError("Chromium is needed: apt-get install chromium")
+        try:
+            path = chromium.path()
+        except LookupError as error:
+            raise CommandError(str(error)) from error
         try:
             from playwright.sync_api import sync_playwright
         except ImportError as error:
             raise CommandError("Playwright is needed: make setup-dev") from error
         folder.mkdir(parents=True, exist_ok=True)
         with product() as url, sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=path, args=FLAGS)
+            browser = play.chromium.launch(executable_path=path, args=chromium.FLAGS)
             for name in take(browser, url, folder):
                 self.stdout.write(f"{folder / name}.png")
             browser.close()
