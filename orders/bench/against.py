@@ -8,8 +8,9 @@ from django.conf import settings
 
 from oms_project import env
 from oms_project.adapters.clock import NS_PER_S, SystemClock
+from oms_project.adapters.servers import free_port
 from orders.bench import client
-from orders.bench.product import free_port, python
+from orders.bench.product import python
 
 CONNECTIONS = 8
 REQUESTS_MAX = 20_000

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,13 +21,6 @@ from oms_project.adapters.clock import NS_PER_S, SystemClock
 READY_S: Final = 60.0
 _TICK_US: Final = 1_000_000 // os.sysconf("SC_CLK_TCK")
 _PAGE_KIB: Final = os.sysconf("SC_PAGE_SIZE") // 1024
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager

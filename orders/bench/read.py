@@ -13,6 +13,7 @@ from django.conf import settings
 
 from oms_project.adapters.clock import NS_PER_S, SystemClock
 from oms_project.adapters.ids import seeded
+from oms_project.adapters.servers import free_port
 from oms_project.kernel import ids, wire
 from oms_project.kernel.terms import Terms
 from oms_project.kernel.words import OrderType, Side, Status, TimeInForce
@@ -20,7 +21,7 @@ from oms_project.management.commands import up
 from oms_project.rest import times
 from orders import wiring
 from orders.bench import client, workload
-from orders.bench.product import Product, free_port
+from orders.bench.product import Product
 from orders.bench.result import Result, percentiles
 from orders.domain import events as e
 from orders.projector import Fold

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from marketdata import wiring as market
 from oms_project.adapters.clock import NS_PER_S, SystemClock
+from oms_project.adapters.servers import free_port
 from oms_project.kernel.words import Topic
 from oms_project.management.commands import up
 from orders import engine, wiring
@@ -18,7 +19,7 @@ from orders.bench import against, client, verify, workload
 from orders.bench import attack as hostile
 from orders.bench import fairness as beside
 from orders.bench import page as in_browser
-from orders.bench.product import Product, free_port, own_cpu_us
+from orders.bench.product import Product, own_cpu_us
 from orders.bench.read import read
 from orders.bench.result import Result, percentiles
 

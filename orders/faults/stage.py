@@ -17,14 +17,14 @@ import structlog
 from django.conf import settings
 
 from oms_project.adapters.clock import NS_PER_MS, NS_PER_S, SystemClock
-from oms_project.adapters.servers import LocalServer, Services
+from oms_project.adapters.servers import LocalServer, Services, free_port
 from oms_project.kernel.errors import TransportError
 from oms_project.kernel.ids import partition_of
 from oms_project.kernel.ports import Record
 from oms_project.kernel.words import Topic
 from oms_project.management.commands import up
 from orders import wiring
-from orders.bench.product import Product, free_port
+from orders.bench.product import Product
 from orders.domain import commands
 from orders.faults.points import EMBEDDED, SERVICES
 
